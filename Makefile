@@ -1,0 +1,42 @@
+# Everything a fresh machine needs is made by these targets; `make` alone lists them.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+RUN := runs/sample
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check format lab clean
+
+help: ## list the targets
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+$(READY): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; ok = (3, 11) <= v <= (3, 12); sys.exit(None if ok else f"peta-viz needs Python 3.11 or 3.12, and $(PYTHON) is {v[0]}.{v[1]}: run make PYTHON=python3.11 ...")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[reid,train,dev]'
+	@touch $@
+
+demo: $(READY) ## install, run the whole line on the generated sample, print where the report is
+	$(BIN)/peta-viz run --out $(RUN)
+
+test: $(READY) ## install, run every test, the browser ones too
+	@tools/system-packages chromium strace
+	$(BIN)/python -m pytest
+
+check: $(READY) ## lint, format check, types, no outputs in notebooks
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/nbstripout --verify notebooks/*.ipynb
+
+format: $(READY) ## put the code into its format
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+	$(BIN)/nbstripout notebooks/*.ipynb
+
+lab: $(READY) ## open the notebooks in JupyterLab, on the sample
+	$(BIN)/peta-viz lab .
+
+clean: ## remove the environment and all runs
+	rm -rf $(VENV) runs data/sample

@@ -1,0 +1,56 @@
+"""The errors peta-viz raises: each says what was expected, what came, and what to do."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+_SHOWN = 5
+
+
+class PetaVizError(Exception):
+    """Base of every error that peta-viz raises on purpose."""
+
+
+class InvalidDataError(PetaVizError):
+    """The user's data cannot be used as it is; the message lists every problem.
+
+    Parameters
+    ----------
+    what
+        What was being read, such as ``"the table people.csv"``.
+    problems
+        One sentence per problem.
+
+    """
+
+    def __init__(self, what: str, problems: Sequence[str]) -> None:
+        self.problems = tuple(problems)
+        shown = "".join(f"\n  - {problem}" for problem in self.problems[:_SHOWN])
+        more = len(self.problems) - _SHOWN
+        rest = f"\n  … and {more} more of this kind" if more > 0 else ""
+        super().__init__(f"{what} cannot be used:{shown}{rest}")
+
+
+class UnreadableImageError(PetaVizError):
+    """An image file cannot be decoded.
+
+    Parameters
+    ----------
+    path
+        The file.
+    reason
+        Why, in a few words.
+
+    """
+
+    def __init__(self, path: str | Path, reason: str) -> None:
+        self.path = Path(path)
+        self.reason = reason
+        super().__init__(f"{path}: {reason}")
+
+
+class MissingPartError(PetaVizError):
+    """An optional part (an extra, a model, weights) is needed and is not there."""
+
+
+class StageError(PetaVizError):
+    """A notebook of a run failed; the message holds the cell's source and the reason."""

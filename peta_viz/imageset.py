@@ -1,0 +1,392 @@
+"""The image set: images, their labels, which labels are known, and the heads."""
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal, Self, get_args
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from peta_viz.errors import InvalidDataError
+from peta_viz.files import atomic
+from peta_viz.images import inspect_headers
+
+HeadKind = Literal["exclusive", "multiple"]
+
+IMAGE_COLUMNS = ("path", "subset", "person_id", "width", "height")
+_HEADS_KEY = b"peta_viz.heads"
+
+
+@dataclass(frozen=True)
+class Head:
+    """A named group of labels that one classifier output predicts.
+
+    Parameters
+    ----------
+    name
+        What the group is called, such as ``"age"``.
+    labels
+        The labels in it, in output order.
+    kind
+        ``"exclusive"``: an image has one of them; ``"multiple"``: any of them.
+
+    """
+
+    name: str
+    labels: tuple[str, ...]
+    kind: HeadKind = "multiple"
+
+
+@dataclass(frozen=True, eq=False)
+class ImageSet:
+    """Images with their labels; the one object that travels through peta-viz.
+
+    Parameters
+    ----------
+    images
+        One row per image, indexed by `image_id` (unique text), with the columns `path`, `subset`,
+        `person_id` (text) and `width`, `height` (pixels; 0 where the file could not be read).
+        More columns are welcome; peta-viz itself adds `problem`, `component_id` and `split`.
+    labels
+        Boolean frame of shape ``(images, labels)`` with the same index: does the image carry it?
+    known
+        Boolean frame of the same shape: was the question answered at all? Where it is False,
+        `labels` is False too, and statistics, losses and scores skip the cell.
+    heads
+        How the labels are grouped for a classifier.
+
+    Raises
+    ------
+    InvalidDataError
+        If anything of the above does not hold; the message lists every problem.
+
+    """
+
+    images: pd.DataFrame
+    labels: pd.DataFrame
+    known: pd.DataFrame
+    heads: tuple[Head, ...]
+
+    def __post_init__(self) -> None:
+        problems = [*_table_problems(self), *_head_problems(self)]
+        if problems:
+            raise InvalidDataError("the image set", problems)
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def __repr__(self) -> str:
+        return f"ImageSet({len(self)} images, {self.labels.shape[1]} labels, {len(self.heads)} heads)"
+
+    @classmethod
+    def from_frame(
+        cls,
+        frame: pd.DataFrame,
+        *,
+        path: str,
+        labels: Sequence[str] = (),
+        classes: Sequence[str] = (),
+        heads: Sequence[Head] | None = None,
+        image_id: str | None = None,
+        subset: str | None = None,
+        person_id: str | None = None,
+        root: str | Path | None = None,
+        missing: Literal["error", "unknown"] = "error",
+    ) -> Self:
+        """Take any table with one row per image.
+
+        Parameters
+        ----------
+        frame
+            The table; it is not changed. Columns that are not named below are kept in `images`.
+        path
+            Column with the image files.
+        labels
+            Columns of yes and no (booleans, or numbers 0 and 1), each one label.
+        classes
+            Columns with one class name per image, each an exclusive head: column ``colour`` with
+            the values ``red`` and ``blue`` becomes the labels ``colour=red`` and ``colour=blue``.
+        heads
+            Groups of `labels`; by default they form one multiple head named ``"labels"``.
+        image_id, subset, person_id
+            Columns for these; by default the path, ``""`` and the image's own id. Images with the
+            same `person_id` show the same thing and stay on one side of a split.
+        root
+            Folder that relative paths start from. No path may lead out of it.
+        missing
+            What an empty cell among the labels means: a mistake, or "nobody said".
+
+        Returns
+        -------
+        ImageSet
+            Rows in the order of `frame`; images that cannot be read are kept, with the reason in
+            the column `problem`.
+
+        Raises
+        ------
+        InvalidDataError
+            If columns are missing, ids repeat, labels are neither yes nor no, paths leave `root`,
+            or there is no image; the message lists every problem.
+
+        Examples
+        --------
+        >>> frame = pd.DataFrame({"file": ["a.jpg", "b.jpg"], "cat": [True, False]})
+        >>> ImageSet.from_frame(frame, path="file", labels=["cat"]).labels["cat"].tolist()
+        [True, False]
+
+        """
+        named = [path, *labels, *classes, *(c for c in (image_id, subset, person_id) if c)]
+        problems = _frame_problems(frame, named, path=path, labels=labels, classes=classes)
+        if problems:
+            raise InvalidDataError("the table", problems)
+
+        ids = frame[image_id or path].astype("string").astype("str")
+        files, outside = _resolve(frame[path].astype("str"), root)
+        values, known, class_heads, bad = _label_matrices(frame, labels, classes)
+        problems += _id_problems(ids, image_id or path)
+        problems += [f"path {name!r} leads out of the folder {root}" for name in outside]
+        problems += bad
+        if missing == "error" and not known.to_numpy().all():
+            problems += [
+                f"column {column!r} has {count} empty cells: fill them, drop the rows, "
+                'or pass missing="unknown" if nobody gave that label'
+                for column, count in _empty_cells(frame, [*labels, *classes])
+            ]
+        if problems:
+            raise InvalidDataError("the table", problems)
+
+        index = pd.Index(ids.to_numpy(), name="image_id", dtype="str")
+        images = pd.DataFrame(
+            {
+                "path": files,
+                "subset": frame[subset].astype("str").to_numpy() if subset else "",
+                "person_id": frame[person_id].astype("str").to_numpy() if person_id else index,
+            },
+            index=index,
+        )
+        images = images.join(inspect_headers(images["path"]))
+        others = [c for c in frame.columns if c not in {*named, *images.columns}]
+        images = images.join(frame[others].set_axis(index))
+        if heads is None:
+            heads = [Head("labels", tuple(labels))] if labels else []
+        return cls(
+            images, values.set_axis(index), known.set_axis(index), (*heads, *class_heads)
+        )
+
+    def subset(self, rows: "pd.Series[bool] | np.ndarray[Any, Any] | Iterable[str]") -> Self:
+        """Return the image set of some of the images, in the order of this one.
+
+        Parameters
+        ----------
+        rows
+            A boolean mask over the images, shape ``(images,)``, or the ids to keep.
+
+        """
+        mask = np.asarray(rows if isinstance(rows, np.ndarray | pd.Series) else list(rows))
+        if mask.dtype != bool:
+            unknown = pd.Index(mask).difference(self.images.index)
+            if len(unknown):
+                raise KeyError(f"{len(unknown)} ids are not in this image set, such as {unknown[0]!r}")
+            mask = self.images.index.isin(mask)
+        return replace(
+            self, images=self.images[mask], labels=self.labels[mask], known=self.known[mask]
+        )
+
+    def with_columns(self, **columns: object) -> Self:
+        """Return the image set with columns added to `images`, or replaced."""
+        return replace(self, images=self.images.assign(**columns))
+
+    def with_labels(self, labels: pd.DataFrame, known: pd.DataFrame) -> Self:
+        """Return the image set with other labels (of the same shape)."""
+        return replace(self, labels=labels, known=known)
+
+    def to_parquet(self, folder: str | Path) -> None:
+        """Write ``images.parquet`` and ``labels.parquet`` into `folder`, each atomically.
+
+        A label that is not known is written as null; the heads lie in the metadata of
+        ``labels.parquet`` under the key ``peta_viz.heads``, as JSON.
+        """
+        folder = Path(folder)
+        nullable = self.labels.astype("boolean").where(self.known)
+        table = pa.Table.from_pandas(nullable)
+        heads = json.dumps([vars(head) for head in self.heads])
+        table = table.replace_schema_metadata({**table.schema.metadata, _HEADS_KEY: heads.encode()})
+        with atomic(folder / "labels.parquet") as partial:
+            pq.write_table(table, partial)
+        with atomic(folder / "images.parquet") as partial:
+            self.images.to_parquet(partial)
+
+    @classmethod
+    def from_parquet(cls, folder: str | Path) -> Self:
+        """Read what `to_parquet` wrote.
+
+        Raises
+        ------
+        FileNotFoundError
+            If `folder` does not hold the two files.
+        InvalidDataError
+            If they do not belong together.
+
+        """
+        folder = Path(folder)
+        table = pq.read_table(folder / "labels.parquet")
+        metadata: Mapping[bytes, bytes] = table.schema.metadata or {}
+        if _HEADS_KEY not in metadata:
+            raise InvalidDataError(
+                str(folder / "labels.parquet"), ["it has no heads: peta-viz did not write it"]
+            )
+        heads = [
+            Head(head["name"], tuple(head["labels"]), head["kind"])
+            for head in json.loads(metadata[_HEADS_KEY])
+        ]
+        nullable = table.to_pandas().astype("boolean")
+        return cls(
+            images=pd.read_parquet(folder / "images.parquet"),
+            labels=nullable.fillna(value=False).astype(bool),
+            known=nullable.notna(),
+            heads=tuple(heads),
+        )
+
+
+def _table_problems(imageset: ImageSet) -> list[str]:
+    images, labels, known = imageset.images, imageset.labels, imageset.known
+    problems = []
+    if not len(images):
+        problems.append("there is no image in it")
+    absent = [column for column in IMAGE_COLUMNS if column not in images.columns]
+    if absent:
+        problems.append(f"images lacks the columns {', '.join(absent)}")
+    problems += _id_problems(pd.Series(images.index), "image_id")
+    for name, frame in (("labels", labels), ("known", known)):
+        if not frame.index.equals(images.index):
+            problems.append(f"{name} has another index than images")
+        odd = [str(c) for c, dtype in frame.dtypes.items() if dtype != bool]
+        if odd:
+            problems.append(f"{name} must be boolean, but these columns are not: {', '.join(odd)}")
+    if not labels.columns.is_unique:
+        problems.append("labels has columns of the same name")
+    if not labels.columns.equals(known.columns):
+        problems.append("labels and known have different columns")
+    elif not problems:
+        count = int((labels.to_numpy() & ~known.to_numpy()).sum())
+        if count:
+            problems.append(f"{count} cells are true in labels and False in known")
+    return problems
+
+
+def _head_problems(imageset: ImageSet) -> list[str]:
+    problems, seen = [], {}
+    names = [head.name for head in imageset.heads]
+    problems += [f"two heads are named {n!r}" for n in sorted({n for n in names if names.count(n) > 1})]
+    for head in imageset.heads:
+        if head.kind not in get_args(HeadKind):
+            problems.append(f"head {head.name!r} has the kind {head.kind!r}, not exclusive or multiple")
+        if len(head.labels) < (2 if head.kind == "exclusive" else 1):
+            problems.append(f"head {head.name!r} ({head.kind}) has {len(head.labels)} labels")
+        for label in head.labels:
+            if label not in imageset.labels.columns:
+                problems.append(f"head {head.name!r} names the label {label!r}, which is not there")
+            if label in seen:
+                problems.append(f"label {label!r} is in two heads, {seen[label]!r} and {head.name!r}")
+            seen[label] = head.name
+    return problems
+
+
+def _id_problems(ids: "pd.Series[Any]", column: str) -> list[str]:
+    problems = []
+    if ids.isna().any():
+        problems.append(f"{column} is empty in {int(ids.isna().sum())} rows")
+    if not all(isinstance(value, str) for value in ids.dropna()):
+        problems.append(f"{column} must be text")
+    repeated = ids[ids.duplicated()].unique()
+    if len(repeated):
+        problems.append(
+            f"{column} must be unique, but {len(repeated)} values repeat, such as {repeated[0]!r}"
+        )
+    return problems
+
+
+def _frame_problems(
+    frame: pd.DataFrame,
+    named: Sequence[str],
+    *,
+    path: str,
+    labels: Sequence[str],
+    classes: Sequence[str],
+) -> list[str]:
+    problems = [
+        f"there is no column {column!r}; the columns are {', '.join(map(repr, frame.columns))}"
+        for column in dict.fromkeys(named)
+        if column not in frame.columns
+    ]
+    if not len(frame):
+        problems.append("there is no image in it")
+    if not labels and not classes:
+        yes_no = [str(c) for c in frame.columns if c != path and _is_yes_no(frame[c])]
+        hint = f"; these look like labels: {', '.join(yes_no)}" if yes_no else ""
+        problems.append(f"no label is named (labels=… or classes=…){hint}")
+    return problems
+
+
+def _is_yes_no(column: "pd.Series[Any]") -> bool:
+    return bool(column.isin([True, False]).all())
+
+
+def _empty_cells(frame: pd.DataFrame, columns: Sequence[str]) -> list[tuple[str, int]]:
+    counts = frame[list(columns)].isna().sum()
+    return [(str(column), int(count)) for column, count in counts.items() if count]
+
+
+def _resolve(paths: "pd.Series[str]", root: str | Path | None) -> tuple[list[str], list[str]]:
+    """Join paths to `root`; also return those that would lead out of it."""
+    if root is None:
+        return paths.tolist(), []
+    base = Path(root).absolute()
+    joined = [Path(_normal(base / name)) for name in paths]
+    outside = [
+        name for name, file in zip(paths, joined, strict=True) if not file.is_relative_to(base)
+    ]
+    return [str(file) for file in joined], outside
+
+
+def _normal(path: Path) -> str:
+    # normpath and not resolve(): one string operation instead of a system call per part.
+    import os.path  # noqa: PLC0415
+
+    return os.path.normpath(path)
+
+
+def _label_matrices(
+    frame: pd.DataFrame, labels: Sequence[str], classes: Sequence[str]
+) -> tuple[pd.DataFrame, pd.DataFrame, list[Head], list[str]]:
+    values: dict[str, Any] = {}
+    known: dict[str, Any] = {}
+    heads, problems = [], []
+    for column in labels:
+        given = frame[column]
+        known[column] = given.notna().to_numpy()
+        odd = given[given.notna() & ~given.isin([True, False])]
+        if len(odd):
+            problems.append(
+                f"column {column!r} must hold yes and no (True/False or 1/0), "
+                f"but has {odd.iloc[0]!r} in row {odd.index[0]!r}"
+                + (f" and {len(odd) - 1} more" if len(odd) > 1 else "")
+            )
+        values[column] = given.isin([True]).to_numpy()
+    for column in classes:
+        given = frame[column]
+        names = {f"{column}={value}": value for value in sorted(given.dropna().unique(), key=str)}
+        for name, value in names.items():
+            values[name] = (given == value).fillna(value=False).to_numpy(dtype=bool)
+            known[name] = given.notna().to_numpy()
+        if len(names) < 2:  # noqa: PLR2004
+            problems.append(f"column {column!r} needs at least two classes, but has {len(names)}")
+        heads.append(Head(column, tuple(names), "exclusive"))
+    to_frame: Callable[[dict[str, Any]], pd.DataFrame] = lambda columns: pd.DataFrame(  # noqa: E731
+        columns, index=frame.index, dtype=bool
+    )
+    return to_frame(values), to_frame(known), heads, problems
