@@ -1,5 +1,7 @@
 """Groups near-identical images into components. The only place that imports fastdup."""
 
+import contextlib
+import io
 import logging
 import os
 import shutil
@@ -260,7 +262,9 @@ def _pairs(
 
 def _outlier_distance(count: int, pairs: pd.DataFrame) -> np.ndarray[Any, np.dtype[np.float32]]:
     nearest = np.zeros(count, dtype=np.float32)
-    np.maximum.at(nearest, pairs["first"].to_numpy(), pairs["similarity"].to_numpy(np.float32))
+    # Both ways: fastdup's search is approximate, and what one image misses the other has found.
+    for end in ("first", "second"):
+        np.maximum.at(nearest, pairs[end].to_numpy(), pairs["similarity"].to_numpy(np.float32))
     return 1 - nearest
 
 
@@ -345,6 +349,18 @@ def _agree(pairs: pd.DataFrame, components: pd.DataFrame, threshold: float, coun
     pairs.loc[near & ~same, "similarity"] = threshold
 
 
+@contextmanager
+def _stdout_to_stderr() -> Iterator[None]:
+    """Let the progress that fastdup's compiled part prints go where progress bars go."""
+    kept = os.dup(1)
+    os.dup2(2, 1)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 1)
+        os.close(kept)
+
+
 def _import_fastdup() -> Any:  # noqa: ANN401
     # It reports crashes and looks for a newer release of itself unless told not to, before import.
     os.environ["SENTRY_OPT_OUT"] = "1"
@@ -361,10 +377,11 @@ def _import_fastdup() -> Any:  # noqa: ANN401
 
 def _call_fastdup(fastdup: Any, folder: Path, **options: object) -> None:  # noqa: ANN401
     logging.getLogger("fastdup").setLevel(logging.WARNING)
-    project = fastdup.create(work_dir=str(folder), input_dir=os.sep)
     try:
-        failed = project.run(overwrite=True, print_summary=False, **options)
-    except Exception as error:
+        with contextlib.redirect_stdout(io.StringIO()), _stdout_to_stderr():
+            project = fastdup.create(work_dir=str(folder), input_dir=os.sep)
+            failed = project.run(overwrite=True, print_summary=False, **options)
+    except Exception as error:  # noqa: BLE001 - whatever it is, there is a way without fastdup
         failed = error
     if failed or not (folder / "atrain_features.dat.csv").is_file():
         raise MissingPartError(

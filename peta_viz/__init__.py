@@ -1,0 +1,70 @@
+"""See where the labels of near-identical images contradict each other, and clean them.
+
+The public names are loaded when first used: importing the package loads neither pandas, nor
+torch, nor fastdup.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from peta_viz.agreement import Flag, flag_components, measure_components
+    from peta_viz.components import cluster
+    from peta_viz.embedding import embed
+    from peta_viz.experiments import run_experiments, train_models
+    from peta_viz.imageset import Head, ImageSet
+    from peta_viz.peta import read_peta
+    from peta_viz.pruning import Cleaning, clean, parse_strategy
+    from peta_viz.sample import make_sample
+    from peta_viz.splitting import split
+    from peta_viz.stills import show_components
+
+__version__ = "0.1.0"
+
+_MODULES = {
+    "Cleaning": "pruning",
+    "Flag": "agreement",
+    "Head": "imageset",
+    "ImageSet": "imageset",
+    "clean": "pruning",
+    "cluster": "components",
+    "embed": "embedding",
+    "flag_components": "agreement",
+    "make_sample": "sample",
+    "measure_components": "agreement",
+    "parse_strategy": "pruning",
+    "read_peta": "peta",
+    "run_experiments": "experiments",
+    "show_components": "stills",
+    "split": "splitting",
+    "train_models": "experiments",
+}
+
+__all__ = [
+    "Cleaning",
+    "Flag",
+    "Head",
+    "ImageSet",
+    "clean",
+    "cluster",
+    "embed",
+    "flag_components",
+    "make_sample",
+    "measure_components",
+    "parse_strategy",
+    "read_peta",
+    "run_experiments",
+    "show_components",
+    "split",
+    "train_models",
+]
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401 - a module's names have any type
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_MODULES])

@@ -1,0 +1,251 @@
+"""The command ``peta-viz``."""
+
+import os
+import shutil
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from peta_viz.errors import InvalidDataError, PetaVizError
+
+app = typer.Typer(
+    help="See where the labels of near-identical images contradict each other, and clean them.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+_INPUT, _CLUSTER, _CLEAN, _TRAIN = "Input", "Clustering", "Cleaning", "Training"
+
+
+@app.command()
+def run(
+    out: Annotated[Path, typer.Option(help="The run folder: tables, notebooks, reports.")] = Path(
+        "runs/sample"
+    ),
+    root: Annotated[
+        Path | None, typer.Option(help="A PETA release. Default: the sample.", rich_help_panel=_INPUT)
+    ] = None,
+    table: Annotated[
+        Path | None,
+        typer.Option(help="Your own table, CSV or Parquet.", rich_help_panel=_INPUT),
+    ] = None,
+    path_column: Annotated[
+        str, typer.Option(help="The table's column of image files.", rich_help_panel=_INPUT)
+    ] = "path",
+    label_columns: Annotated[
+        str,
+        typer.Option(
+            help="The table's yes/no columns, separated by commas.", rich_help_panel=_INPUT
+        ),
+    ] = "",
+    class_columns: Annotated[
+        str,
+        typer.Option(
+            help="The table's columns of class names, separated by commas.", rich_help_panel=_INPUT
+        ),
+    ] = "",
+    person_column: Annotated[
+        str | None,
+        typer.Option(
+            help="The table's column that says who or what an image shows.", rich_help_panel=_INPUT
+        ),
+    ] = None,
+    images_root: Annotated[
+        Path | None,
+        typer.Option(
+            help="Where the table's paths start. Default: its folder.", rich_help_panel=_INPUT
+        ),
+    ] = None,
+    reid: Annotated[
+        Path | None,
+        typer.Option(
+            help="A re-identification network, .xml or .onnx. Default: fastdup's own features.",
+            rich_help_panel=_CLUSTER,
+        ),
+    ] = None,
+    threshold: Annotated[
+        float | None,
+        typer.Option(
+            help="Images more similar than this are linked. Default: 0.96, with --reid 0.70.",
+            rich_help_panel=_CLUSTER,
+        ),
+    ] = None,
+    neighbours: Annotated[
+        int | None,
+        typer.Option(
+            help="How many neighbours of each image are looked at. Default: 2, with --reid 20.",
+            rich_help_panel=_CLUSTER,
+        ),
+    ] = None,
+    backend: Annotated[
+        str,
+        typer.Option(
+            help="fastdup, or exact (needs --reid, and no fastdup).", rich_help_panel=_CLUSTER
+        ),
+    ] = "fastdup",
+    clean: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="A strategy, such as component_pruning:measure=std,percentile=80, "
+            "label_pruning:ratio=0.5, label_intersection, image_pruning:ratio=0.3. Give it again "
+            "to add another. Default: component_pruning.",
+            rich_help_panel=_CLEAN,
+        ),
+    ] = None,
+    weights: Annotated[
+        str | None,
+        typer.Option(
+            help="imagenet (fetched over the network), or the file of a MobileNetV2 state dict. "
+            "Default: none, training starts from nothing.",
+            rich_help_panel=_TRAIN,
+        ),
+    ] = None,
+    targets: Annotated[
+        str,
+        typer.Option(
+            help="What a component is said to be: union, majority or strict.",
+            rich_help_panel=_TRAIN,
+        ),
+    ] = "majority",
+    epochs: Annotated[
+        int | None,
+        typer.Option(help="Default: sized to the data, 6 to 40.", rich_help_panel=_TRAIN),
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Of the split and of training.")] = 0,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set", help="Any other notebook parameter, as name=value. Give it again for more."
+        ),
+    ] = None,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Do finished stages again.")] = False,  # noqa: FBT002
+) -> None:
+    """Run the whole line: components, cleaning, training, experiments, report.
+
+    Finished stages are kept: give the same command again to carry on after an interruption.
+    """
+    parameters: dict[str, Any] = {
+        "root": _absolute(root),
+        "table": _absolute(table),
+        "path_column": path_column,
+        "label_columns": _names(label_columns),
+        "class_columns": _names(class_columns),
+        "person_column": person_column,
+        "images_root": _absolute(images_root),
+        "reid": _absolute(reid),
+        "threshold": threshold,
+        "neighbours": neighbours,
+        "backend": backend,
+        "strategies": clean or ["component_pruning"],
+        "weights": weights if weights in (None, "imagenet") else _absolute(Path(weights)),
+        "targets": targets,
+        "epochs": epochs,
+        "seed": seed,
+        **_assignments(set_ or []),
+    }
+    from peta_viz.pipeline import run_stages  # noqa: PLC0415 - help should not wait for papermill
+
+    if root is None and table is None:
+        from peta_viz.sample import TRUTH, make_sample  # noqa: PLC0415
+
+        typer.echo("no --root and no --table: drawing the sample", err=True)
+        folder = out.absolute() / "sample"
+        parameters["root"] = str(make_sample(folder))
+        parameters["truth"] = str(folder / TRUTH)
+    index = run_stages(out, parameters, fresh=fresh)
+    typer.echo(f"report: {index}")
+
+
+@app.command()
+def sample(
+    folder: Annotated[Path, typer.Argument(help="Where to write it.")] = Path("data/sample"),
+    seed: Annotated[int, typer.Option(help="The same seed gives the same files.")] = 0,
+) -> None:
+    """Draw the sample: 400 pedestrians in the PETA layout, with planted label errors."""
+    from peta_viz.sample import make_sample  # noqa: PLC0415
+
+    typer.echo(make_sample(folder, seed=seed))
+
+
+@app.command()
+def lab(
+    folder: Annotated[Path, typer.Argument(help="Where to work.")] = Path(),
+    port: Annotated[int, typer.Option(help="The port on this machine.")] = 8888,
+    browser: Annotated[bool, typer.Option(help="Open a browser.")] = True,  # noqa: FBT002
+) -> None:
+    """Open the notebooks in JupyterLab; those that are not in FOLDER/notebooks are copied there.
+
+    The server listens on this machine only, asks nobody for news or updates, and needs the token
+    that it prints.
+    """
+    from peta_viz.pipeline import notebook_folder  # noqa: PLC0415
+    from peta_viz.sample import make_sample  # noqa: PLC0415
+
+    notebooks = folder.absolute() / "notebooks"
+    notebooks.mkdir(parents=True, exist_ok=True)
+    for notebook in sorted(notebook_folder().glob("*.ipynb")):
+        if not (notebooks / notebook.name).exists():
+            shutil.copyfile(notebook, notebooks / notebook.name)
+    make_sample(folder / "data" / "sample")
+    command = [
+        *(sys.executable, "-m", "jupyterlab"),
+        f"--ServerApp.root_dir={folder.absolute()}",
+        "--ServerApp.ip=127.0.0.1",
+        f"--ServerApp.port={port}",
+        f"--ServerApp.open_browser={browser}",
+        "--LabApp.default_url=/lab/tree/notebooks/01_components.ipynb",
+        "--LabApp.news_url=",
+        "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
+        "--LabApp.extension_manager=readonly",
+    ]
+    os.execv(sys.executable, command)  # noqa: S606 - the arguments are ours
+
+
+@app.callback(invoke_without_command=True)
+def _main(
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,  # noqa: FBT002
+) -> None:
+    if version:
+        from peta_viz import __version__  # noqa: PLC0415
+
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+def main() -> None:
+    """Run the command; our own errors are printed as they are, without a traceback."""
+    try:
+        app()
+    except PetaVizError as error:
+        typer.echo(f"peta-viz: {error}", err=True)
+        sys.exit(1)
+
+
+def _absolute(path: Path | None) -> str | None:
+    return None if path is None else str(path.expanduser().absolute())
+
+
+def _names(text: str) -> list[str]:
+    return [name.strip() for name in text.split(",") if name.strip()]
+
+
+def _assignments(texts: list[str]) -> dict[str, Any]:
+    values = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise InvalidDataError("--set", [f"expected name=value, but got {text!r}"])
+        values[name] = _literal(value)
+    return values
+
+
+def _literal(text: str) -> Any:  # noqa: ANN401
+    import ast  # noqa: PLC0415
+
+    try:
+        return ast.literal_eval(text)
+    except (ValueError, SyntaxError):
+        return text

@@ -1,0 +1,231 @@
+"""Runs the notebooks in order with papermill, into a run folder that can be carried on."""
+
+import difflib
+import hashlib
+import json
+import os
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import papermill
+from filelock import FileLock, Timeout
+from nbclient.exceptions import DeadKernelError
+
+import peta_viz
+from peta_viz.errors import InvalidDataError, PetaVizError, StageError
+from peta_viz.files import write_text
+from peta_viz.report import notebook_to_html, read_notes, write_index
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One notebook of a run.
+
+    Parameters
+    ----------
+    name
+        The notebook's file name without suffix.
+    title
+        What the report is called.
+    outputs
+        The tables it writes into the run folder.
+
+    """
+
+    name: str
+    title: str
+    outputs: tuple[str, ...]
+
+
+STAGES = (
+    Stage("01_components", "Components", ("images.parquet", "labels.parquet", "notes.json")),
+    Stage("02_cleaning", "Cleaning", ("components.parquet", "cleaning.parquet")),
+    Stage("03_training", "Training", ("training.csv",)),
+    Stage("04_experiments", "Experiments", ("experiments.csv",)),
+)
+
+
+def run_stages(
+    out: str | Path,
+    parameters: Mapping[str, Any],
+    *,
+    fresh: bool = False,
+    say: Callable[[str], None] = lambda line: print(line, file=sys.stderr),  # noqa: T201
+) -> Path:
+    """Execute the notebooks in order and write the reports and the index page.
+
+    Stages that are done, with the same notebook, parameters and input files, are not done again;
+    an interrupted run is carried on by calling this again.
+
+    Parameters
+    ----------
+    out
+        The run folder.
+    parameters
+        Notebook parameters by name; each notebook gets those it has. ``out`` is set here.
+    fresh
+        Do every stage again.
+    say
+        Called with a line for a person at the start and end of each stage.
+
+    Returns
+    -------
+    Path
+        ``index.html`` of the run.
+
+    Raises
+    ------
+    InvalidDataError
+        If no notebook has a parameter of that name.
+    StageError
+        If a cell fails; the message holds its source and the reason.
+    PetaVizError
+        If another run is at work in the folder.
+
+    """
+    out = Path(out).absolute()
+    out.mkdir(parents=True, exist_ok=True)
+    given = {**parameters, "out": str(out)}
+    accepted = {stage.name: known_parameters(stage.name) for stage in STAGES}
+    _refuse_unknown(given, {name for names in accepted.values() for name in names})
+    lock = FileLock(out / ".lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise PetaVizError(
+            f"another run is at work in {out}: wait for it, or choose another folder"
+        ) from None
+    with lock:
+        stamp = ""
+        seconds: dict[str, float] = {}
+        for number, stage in enumerate(STAGES):
+            own = {name: given[name] for name in accepted[stage.name] if name in given}
+            stamp = _stamp(stage, own, stamp)
+            done = None if fresh else _finished(out, stage, stamp)
+            if done is None:
+                for later in STAGES[number:]:
+                    _marker(out, later).unlink(missing_ok=True)
+                say(f"{stage.name} …")
+                done = _run_stage(out, stage, own, stamp)
+                say(f"{stage.name} done in {done:.0f} s")
+            else:
+                say(f"{stage.name} was done before, kept")
+            seconds[stage.name] = done
+        notes = read_notes(out)
+        for note in notes:
+            say(f"warning: {note}")
+        return write_index(out, parameters=given, seconds=seconds, notes=notes)
+
+
+def notebook_folder() -> Path:
+    """Return where the notebooks lie: in the installed package, or in the source tree."""
+    package = Path(peta_viz.__file__).parent
+    installed = package / "notebooks"
+    return installed if installed.is_dir() else package.parent / "notebooks"
+
+
+def known_parameters(stage: str) -> dict[str, Any]:
+    """Return the parameters that a notebook declares, with their defaults as source text."""
+    found = papermill.inspect_notebook(str(notebook_folder() / f"{stage}.ipynb"))
+    return {name: entry["default"] for name, entry in found.items()}
+
+
+def _refuse_unknown(given: Mapping[str, Any], known: set[str]) -> None:
+    problems = []
+    for name in given:
+        if name not in known:
+            close = difflib.get_close_matches(name, known, n=1)
+            hint = f"; did you mean {close[0]!r}?" if close else ""
+            problems.append(f"no notebook has a parameter {name!r}{hint}")
+    if problems:
+        raise InvalidDataError("the parameters", [*problems, f"known are {', '.join(sorted(known))}"])
+
+
+def _run_stage(out: Path, stage: Stage, parameters: Mapping[str, Any], stamp: str) -> float:
+    started = time.monotonic()
+    running = out / "notebooks" / f"{stage.name}.running.ipynb"
+    finished = out / "notebooks" / f"{stage.name}.ipynb"
+    running.parent.mkdir(exist_ok=True)
+    os.environ.setdefault("TQDM_MININTERVAL", "0.5")
+    # Progress bars redraw a line, which only a terminal can show.
+    progress = {"stderr_file": sys.stderr} if sys.stderr.isatty() else {}
+    try:
+        papermill.execute_notebook(
+            str(notebook_folder() / f"{stage.name}.ipynb"),
+            str(running),
+            parameters=dict(parameters),
+            kernel_name="python3",
+            progress_bar=False,
+            cwd=str(out),
+            **progress,
+        )
+    except papermill.PapermillExecutionError as error:
+        raise StageError(
+            f"{stage.name} failed in this cell:\n\n{_indent(error.source)}\n\n"
+            f"{error.ename}: {error.evalue}\n\n"
+            f"The notebook as far as it got: {running}\n"
+            "Mend the cause and give the same command again: finished stages are kept."
+        ) from None
+    except DeadKernelError:
+        raise StageError(
+            f"{stage.name} stopped: its kernel died (out of memory, perhaps).\n"
+            f"The notebook as far as it got: {running}\n"
+            "Give the same command again to carry on."
+        ) from None
+    running.replace(finished)
+    notebook_to_html(finished, out / "reports" / f"{stage.name}.html", title=stage.title)
+    seconds = time.monotonic() - started
+    marker = {
+        "stamp": stamp,
+        "seconds": seconds,
+        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+        "peta_viz": peta_viz.__version__,
+        "parameters": parameters,
+    }
+    write_text(_marker(out, stage), json.dumps(marker, indent=1))
+    return seconds
+
+
+def _marker(out: Path, stage: Stage) -> Path:
+    return out / "stages" / f"{stage.name}.json"
+
+
+def _finished(out: Path, stage: Stage, stamp: str) -> float | None:
+    """Return the seconds a stage took, if it was done with this stamp and its tables are there."""
+    try:
+        marker = json.loads(_marker(out, stage).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    there = all((out / name).is_file() for name in stage.outputs)
+    return float(marker["seconds"]) if there and marker.get("stamp") == stamp else None
+
+
+def _stamp(stage: Stage, parameters: Mapping[str, Any], before: str) -> str:
+    digest = hashlib.sha256(f"{peta_viz.__version__}\0{before}".encode())
+    digest.update((notebook_folder() / f"{stage.name}.ipynb").read_bytes())
+    digest.update(json.dumps(parameters, sort_keys=True, default=str).encode())
+    for name, value in sorted(parameters.items()):
+        if name != "out" and isinstance(value, str):
+            _add_files(digest, Path(value))
+    return digest.hexdigest()
+
+
+def _add_files(digest: Any, path: Path) -> None:  # noqa: ANN401 - hashlib has no public type
+    """Add name, size and time of every file at a path, if there is one."""
+    try:
+        files = sorted(path.rglob("*")) if path.is_dir() else [path] if path.exists() else []
+        for file in files:
+            stat = file.stat()
+            if file.is_file():
+                digest.update(f"{file}\0{stat.st_size}\0{stat.st_mtime_ns}\0".encode())
+    except OSError:
+        digest.update(b"unreadable")
+
+
+def _indent(source: str) -> str:
+    return "\n".join(f"    {line}" for line in source.strip().splitlines())

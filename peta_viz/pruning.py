@@ -1,0 +1,480 @@
+"""Strategies that clean labels by rule, and the cleaning that says what they did and why."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from typing import Any, Protocol, Self
+
+import numpy as np
+import pandas as pd
+
+from peta_viz.agreement import (
+    MEASURES,
+    Flag,
+    FlagRule,
+    LabelCounts,
+    component_ids,
+    count_labels,
+    flag_name,
+    measure_components,
+)
+from peta_viz.errors import InvalidDataError
+from peta_viz.imageset import ImageSet
+
+_MIN_SIZE = 3
+_CHANGE_COLUMNS = ["step", "strategy", "image_id", "label", "before", "after", "reason"]
+
+Mask = np.ndarray[Any, np.dtype[np.bool_]]
+
+
+@dataclass(frozen=True, eq=False)
+class Verdict:
+    """What one strategy wants of the images it was shown.
+
+    Parameters
+    ----------
+    dropped
+        bool, shape ``(images,)``.
+    labels, known
+        bool, shape ``(images, labels)``: the state afterwards.
+    reasons
+        text, shape ``(images,)``: why, for each image that it touches.
+
+    """
+
+    dropped: Mask
+    labels: Mask
+    known: Mask
+    reasons: "np.ndarray[Any, Any]"
+
+
+class Strategy(Protocol):
+    """A rule that cleans; anything with a name and this call is one."""
+
+    @property
+    def name(self) -> str:
+        """The name that reasons and tables show, such as ``component_pruning``."""
+        ...
+
+    def __call__(self, imageset: ImageSet) -> Verdict:
+        """Judge the images; the image set has `component_id` and is not changed."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class Cleaning:
+    """What strategies did, kept beside the raw labels, which never change.
+
+    Parameters
+    ----------
+    changes
+        One row per act, in the order of the steps: `step` (from 1), `strategy`, `image_id`,
+        `label` (empty where the image was dropped), `before` and `after` (``"yes"``, ``"no"``,
+        ``"unknown"``; for an image ``"in"`` and ``"out"``), and `reason`.
+
+    """
+
+    changes: pd.DataFrame
+
+    def apply(self, imageset: ImageSet) -> ImageSet:
+        """Return the cleaned image set: images out, labels changed.
+
+        Raises
+        ------
+        InvalidDataError
+            If the cleaning names images or labels that `imageset` does not have, or all are out.
+
+        """
+        out = self.changes["label"] == ""
+        cells = self.changes[~out].drop_duplicates(["image_id", "label"], keep="last")
+        rows = imageset.images.index.get_indexer(cells["image_id"])
+        columns = imageset.labels.columns.get_indexer(cells["label"])
+        if (rows < 0).any() or (columns < 0).any():
+            raise InvalidDataError(
+                "the cleaning", ["it names images or labels that this image set does not have"]
+            )
+        labels = imageset.labels.to_numpy(copy=True)
+        known = imageset.known.to_numpy(copy=True)
+        labels[rows, columns] = cells["after"] == "yes"
+        known[rows, columns] = cells["after"] != "unknown"
+        return _with(imageset, labels, known).subset(
+            ~imageset.images.index.isin(self.changes.loc[out, "image_id"])
+        )
+
+    def summary(self) -> pd.DataFrame:
+        """Count what each step did: `components`-free figures of `images_out` and `labels_changed`.
+
+        Returns
+        -------
+        DataFrame
+            One row per step: `strategy`, `images_out`, `images_relabelled`, `labels_changed`.
+
+        """
+        out = self.changes["label"] == ""
+        steps = self.changes.groupby(["step", "strategy"])
+        kept = self.changes[~out].groupby(["step", "strategy"])
+        return (
+            pd.DataFrame(
+                {
+                    "images_out": steps["label"].agg(lambda labels: (labels == "").sum()),
+                    "images_relabelled": kept["image_id"].nunique(),
+                    "labels_changed": kept.size(),
+                }
+            )
+            .fillna(0)
+            .astype(int)
+            .reset_index("strategy")
+        )
+
+
+def clean(imageset: ImageSet, strategies: Sequence[Strategy]) -> Cleaning:
+    """Apply strategies in order, each to what the ones before left.
+
+    Parameters
+    ----------
+    imageset
+        Images with `component_id`; not changed.
+    strategies
+        What to do.
+
+    Returns
+    -------
+    Cleaning
+        Every act with its reason.
+
+    Raises
+    ------
+    InvalidDataError
+        If there is no `component_id` yet, or a step drops every image.
+
+    """
+    changes = [pd.DataFrame({column: [] for column in _CHANGE_COLUMNS}, dtype="str")]
+    current = imageset
+    for step, strategy in enumerate(strategies, start=1):
+        verdict = strategy(current)
+        if verdict.dropped.all():
+            raise InvalidDataError(strategy.name, ["it would drop every image: use a milder rule"])
+        changes.append(_changes(step, strategy.name, current, verdict))
+        current = _with(current, verdict.labels, verdict.known).subset(~verdict.dropped)
+    table = pd.concat(changes, ignore_index=True)
+    return Cleaning(table.astype({"step": "int64"}))
+
+
+@dataclass(frozen=True)
+class ComponentPruning:
+    """Drops every image of a flagged component.
+
+    Parameters
+    ----------
+    flag
+        A `Flag`, or your own function from component rows to yes and no.
+
+    """
+
+    flag: Flag | FlagRule = Flag("disagreement", percentile=80)  # noqa: RUF009 - it is frozen
+
+    name = "component_pruning"
+
+    def __call__(self, imageset: ImageSet) -> Verdict:
+        components = measure_components(imageset)
+        bad = (self.flag(components) & (components["size"] > 1)).to_numpy()
+        rows = components.index.get_indexer(component_ids(imageset))
+        shown = components.get(getattr(self.flag, "measure", "disagreement"))
+        assert shown is not None
+        measure = getattr(self.flag, "measure", "disagreement")
+        reasons = f"{flag_name(self.flag)}: {measure} is " + shown.map("{:.2f}".format)
+        return _verdict(imageset, dropped=bad[rows], reasons=reasons.to_numpy()[rows])
+
+
+@dataclass(frozen=True)
+class LabelPruning:
+    """In each component removes the labels with a ratio below `ratio`: not known there any more.
+
+    Parameters
+    ----------
+    ratio
+        Labels that a smaller share of the component's images carries go.
+    impute
+        As the published code does: every image gets exactly the labels that stay.
+    min_size
+        Smaller components are left alone; in a pair nobody can tell who is right.
+
+    """
+
+    ratio: float = 0.5
+    impute: bool = False
+    min_size: int = _MIN_SIZE
+
+    name = "label_pruning"
+
+    def __call__(self, imageset: ImageSet) -> Verdict:
+        counts, rows = _counts(imageset)
+        open_ = _large(counts, self.min_size)[:, None]
+        ratios = counts.ratios.to_numpy()
+        carried = counts.carried.to_numpy() > 0
+        rare = (open_ & carried & (ratios < self.ratio))[rows]
+        labels, known = imageset.labels.to_numpy(), imageset.known.to_numpy()
+        if self.impute:
+            stays = (carried & (ratios >= self.ratio))[rows]
+            labels = np.where(open_[rows], stays, labels)
+            known = known | open_[rows]
+        else:
+            labels, known = labels & ~rare, known & ~rare
+        reason = f"fewer than {self.ratio:.0%} of the component's images carry it"
+        if self.impute:
+            reason = f"all get what at least {self.ratio:.0%} of the component's images carry"
+        return _verdict(imageset, labels=labels, known=known, reasons=reason)
+
+
+@dataclass(frozen=True)
+class LabelIntersection:
+    """Keeps only the labels that all images of the component share.
+
+    The others are not known there any more; a component that shares none is dropped, as in the
+    published code.
+
+    Parameters
+    ----------
+    min_size
+        Smaller components are left alone; singletons always are.
+
+    """
+
+    min_size: int = 2
+
+    name = "label_intersection"
+
+    def __call__(self, imageset: ImageSet) -> Verdict:
+        counts, rows = _counts(imageset)
+        open_ = _large(counts, max(self.min_size, 2))
+        contested = (counts.contested.to_numpy() & open_[:, None])[rows]
+        carried = counts.carried.to_numpy() > 0
+        shared = carried & ~counts.contested.to_numpy()
+        none_left = open_ & carried.any(axis=1) & ~shared.any(axis=1)
+        reasons = np.where(
+            none_left[rows],
+            "its component shares no label",
+            "not all images of the component carry it",
+        )
+        return _verdict(
+            imageset,
+            dropped=none_left[rows],
+            labels=imageset.labels.to_numpy() & ~contested,
+            known=imageset.known.to_numpy() & ~contested,
+            reasons=reasons,
+        )
+
+
+@dataclass(frozen=True)
+class ImagePruning:
+    """Drops images that carry a label with a ratio below `ratio` in their component.
+
+    Parameters
+    ----------
+    ratio
+        The share of the component's images that has to carry a label.
+    min_size
+        Smaller components are left alone; in a pair nobody can tell who is right.
+
+    """
+
+    ratio: float = 0.5
+    min_size: int = _MIN_SIZE
+
+    name = "image_pruning"
+
+    def __call__(self, imageset: ImageSet) -> Verdict:
+        counts, rows = _counts(imageset)
+        open_ = _large(counts, self.min_size)[:, None]
+        rare = (open_ & (counts.ratios.to_numpy() < self.ratio))[rows]
+        odd = imageset.labels.to_numpy() & rare
+        first = imageset.labels.columns.to_numpy()[odd.argmax(axis=1)].astype(object)
+        reasons = first + f" is carried by fewer than {self.ratio:.0%} of its component"
+        return _verdict(imageset, dropped=odd.any(axis=1), reasons=reasons)
+
+
+STRATEGIES: dict[str, type[Any]] = {
+    "component_pruning": ComponentPruning,
+    "label_pruning": LabelPruning,
+    "label_intersection": LabelIntersection,
+    "image_pruning": ImagePruning,
+}
+
+
+def parse_strategy(text: str) -> Strategy:
+    """Read a strategy from text, as the command line and the notebooks take it.
+
+    Parameters
+    ----------
+    text
+        ``name`` or ``name:option=value,option=value``; `component_pruning` takes the options of
+        `Flag`, the others their own.
+
+    Raises
+    ------
+    InvalidDataError
+        If name, option or value are not known; the message lists what is.
+
+    Examples
+    --------
+    >>> parse_strategy("label_pruning:ratio=0.3,impute=yes")
+    LabelPruning(ratio=0.3, impute=True, min_size=3)
+    >>> parse_strategy("component_pruning:measure=std,percentile=90").flag.name
+    'is_bad_component_std_90'
+
+    """
+    name, _, rest = text.partition(":")
+    if name not in STRATEGIES:
+        raise InvalidDataError(
+            f"the strategy {text!r}", [f"{name!r} is none of {', '.join(STRATEGIES)}"]
+        )
+    target = Flag if name == "component_pruning" else STRATEGIES[name]
+    known = {field.name: str(field.type) for field in fields(target)}
+    options: dict[str, Any] = {}
+    for part in filter(None, rest.split(",")):
+        option, equals, value = part.partition("=")
+        if option not in known or not equals:
+            raise InvalidDataError(
+                f"the strategy {text!r}",
+                [f"{part!r} is not an option; {name} takes {'=…, '.join(known)}=…"],
+            )
+        options[option] = _value(text, option, value, known[option])
+    if target is not Flag:
+        return STRATEGIES[name](**options)  # type: ignore[no-any-return]
+    if "percentile" not in options and "absolute" not in options:
+        options["percentile"] = 80.0
+    return ComponentPruning(Flag(**options))
+
+
+def strategy_grid(imageset: ImageSet) -> pd.DataFrame:
+    """Try every strategy at three thresholds, each on the raw labels.
+
+    Returns
+    -------
+    DataFrame
+        One row per trial: `strategy`, `threshold` (in words), `components` touched, `images_out`,
+        `images_relabelled`, `labels_changed`.
+
+    """
+    trials: list[tuple[str, Strategy]] = [
+        (f"{measure} above its {percentile}th percentile", pruning)
+        for measure in MEASURES
+        for percentile in (50, 80, 95)
+        for pruning in [ComponentPruning(Flag(measure, percentile=percentile))]
+    ]
+    for ratio in (0.3, 0.5, 0.7):
+        trials += [
+            (f"ratio below {ratio}", LabelPruning(ratio)),
+            (f"ratio below {ratio}, imputed", LabelPruning(ratio, impute=True)),
+            (f"ratio below {ratio}", ImagePruning(ratio)),
+        ]
+    trials += [
+        (f"components of {size} and more", LabelIntersection(size)) for size in (2, 3, 5)
+    ]
+    rows = [
+        {"strategy": strategy.name, "threshold": words, **_touched(imageset, strategy)}
+        for words, strategy in trials
+    ]
+    order = {name: number for number, name in enumerate(STRATEGIES)}
+    frame = pd.DataFrame(rows)
+    return frame.sort_values(
+        "strategy", key=lambda names: names.map(order), kind="stable", ignore_index=True
+    )
+
+
+def _touched(imageset: ImageSet, strategy: Strategy) -> dict[str, int]:
+    try:
+        changes = clean(imageset, [strategy]).changes
+    except InvalidDataError:  # it would drop everything, which is worth a row too
+        ids = component_ids(imageset)
+        return {
+            "components": len(np.unique(ids)),
+            "images_out": len(ids),
+            "images_relabelled": 0,
+            "labels_changed": 0,
+        }
+    out = changes["label"] == ""
+    touched = imageset.images["component_id"].reindex(changes["image_id"].unique())
+    return {
+        "components": int(touched.nunique()),
+        "images_out": int(out.sum()),
+        "images_relabelled": int(changes.loc[~out, "image_id"].nunique()),
+        "labels_changed": int((~out).sum()),
+    }
+
+
+def _value(text: str, option: str, value: str, kind: str) -> Any:  # noqa: ANN401
+    yes_no = {"yes": True, "true": True, "no": False, "false": False}
+    try:
+        if "bool" in kind:
+            return yes_no[value.lower()]
+        if "int" in kind:
+            return int(value)
+        return float(value) if "float" in kind else value
+    except (KeyError, ValueError):
+        raise InvalidDataError(
+            f"the strategy {text!r}", [f"{option} cannot be {value!r}"]
+        ) from None
+
+
+def _counts(imageset: ImageSet) -> "tuple[LabelCounts, np.ndarray[Any, np.dtype[np.int64]]]":
+    """Return the counts per component and, per image, the row of its component."""
+    counts = count_labels(imageset)
+    return counts, counts.sizes.index.get_indexer(component_ids(imageset))
+
+
+def _large(counts: LabelCounts, min_size: int) -> Mask:
+    return counts.sizes.to_numpy() >= min_size
+
+
+def _with(imageset: ImageSet, labels: Mask, known: Mask) -> ImageSet:
+    index, columns = imageset.labels.index, imageset.labels.columns
+    return imageset.with_labels(
+        pd.DataFrame(labels, index=index, columns=columns),
+        pd.DataFrame(known, index=index, columns=columns),
+    )
+
+
+def _verdict(
+    imageset: ImageSet,
+    *,
+    reasons: "str | np.ndarray[Any, Any]",
+    dropped: Mask | None = None,
+    labels: Mask | None = None,
+    known: Mask | None = None,
+) -> Verdict:
+    count = len(imageset)
+    return Verdict(
+        dropped=np.zeros(count, dtype=bool) if dropped is None else dropped,
+        labels=imageset.labels.to_numpy() if labels is None else labels,
+        known=imageset.known.to_numpy() if known is None else known,
+        reasons=np.broadcast_to(np.asarray(reasons, dtype=object), count),
+    )
+
+
+def _changes(step: int, name: str, before: ImageSet, verdict: Verdict) -> pd.DataFrame:
+    ids, columns = before.images.index.to_numpy(), before.labels.columns.to_numpy()
+    out = np.flatnonzero(verdict.dropped)
+    old = _state(before.labels.to_numpy(), before.known.to_numpy())
+    new = _state(verdict.labels, verdict.known)
+    rows, cells = np.nonzero((old != new) & ~verdict.dropped[:, None])
+    words = np.array(["no", "yes", "unknown"], dtype=object)
+    return pd.DataFrame(
+        {
+            "step": step,
+            "strategy": name,
+            "image_id": np.concatenate([ids[out], ids[rows]]),
+            "label": np.concatenate([np.full(len(out), "", dtype=object), columns[cells]]),
+            "before": np.concatenate(
+                [np.full(len(out), "in", dtype=object), words[old[rows, cells]]]
+            ),
+            "after": np.concatenate(
+                [np.full(len(out), "out", dtype=object), words[new[rows, cells]]]
+            ),
+            "reason": np.concatenate([verdict.reasons[out], verdict.reasons[rows]]),
+        }
+    ).astype(dict.fromkeys(_CHANGE_COLUMNS[1:], "str"))
+
+
+def _state(labels: Mask, known: Mask) -> "np.ndarray[Any, np.dtype[np.int8]]":
+    """Code each cell: 0 no, 1 yes, 2 unknown."""
+    return np.where(known, labels.astype(np.int8), np.int8(2))

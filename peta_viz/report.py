@@ -1,0 +1,138 @@
+"""Turns executed notebooks into single HTML files, and a run folder into an index page."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pandas as pd
+from nbconvert import HTMLExporter
+
+from peta_viz.evaluation import HEADLINE, headline
+from peta_viz.files import write_text
+from peta_viz.imageset import ImageSet
+from peta_viz.stills import show_components, templates
+
+# The page may show what it carries and nothing else: no request leaves the file.
+_POLICY = (
+    "default-src 'none'; img-src data:; style-src 'unsafe-inline'; "
+    "script-src 'unsafe-inline'; font-src data:"
+)
+_TEMPLATE = """
+{%- extends 'lab/index.html.j2' -%}
+{%- block html_head -%}
+<meta http-equiv="Content-Security-Policy" content="POLICY">
+{{ super() }}
+<style>
+body.jp-Notebook { max-width: 1100px; margin: 0 auto; overflow: auto; padding: 1em; }
+.jp-Notebook .jp-Cell { padding: 2px 0; }
+</style>
+{%- endblock -%}
+{%- block html_head_js -%}{%- endblock -%}
+{%- block html_head_js_mathjax -%}{%- endblock -%}
+{%- block html_head_js_mermaidjs -%}{%- endblock -%}
+{%- block jupyter_widgets -%}{%- endblock -%}
+""".replace("POLICY", _POLICY)
+
+
+def notebook_to_html(notebook: str | Path, html: str | Path, *, title: str) -> None:
+    """Write an executed notebook as one HTML file without code that needs no network.
+
+    Progress bars and other standard error, and live widgets, which nothing would bring to life,
+    are left out; they stay in the notebook.
+    """
+    nodes = nbformat.read(notebook, as_version=4)
+    nodes.metadata.pop("widgets", None)
+    nodes.metadata["title"] = title
+    for cell in nodes.cells:
+        if cell.cell_type == "code":
+            cell.outputs = [output for output in map(_still, cell.outputs) if output]
+    exporter = HTMLExporter(
+        raw_template=_TEMPLATE,
+        exclude_input=True,
+        exclude_input_prompt=True,
+        exclude_output_prompt=True,
+        exclude_anchor_links=True,
+    )
+    body, _ = exporter.from_notebook_node(nodes)
+    write_text(html, body)
+
+
+def _still(output: Any) -> Any:  # noqa: ANN401 - a notebook node
+    if output.output_type == "stream":
+        return None if output.name == "stderr" else output
+    data = output.get("data", {})
+    had_view = data.pop("application/vnd.jupyter.widget-view+json", None)
+    return None if had_view and "text/html" not in data else output
+
+
+def write_index(
+    folder: str | Path,
+    *,
+    parameters: Mapping[str, Any],
+    seconds: Mapping[str, float],
+    notes: Sequence[str] = (),
+) -> Path:
+    """Write ``index.html`` of a finished run: the main figures, pictures, and links.
+
+    Parameters
+    ----------
+    folder
+        The run folder, with its tables and ``reports/``.
+    parameters
+        What the run was told.
+    seconds
+        What each stage took.
+    notes
+        Warnings to show on top.
+
+    Returns
+    -------
+    Path
+        The page.
+
+    """
+    folder = Path(folder)
+    imageset = ImageSet.from_parquet(folder)
+    components = pd.read_parquet(folder / "components.parquet")
+    changes = pd.read_parquet(folder / "cleaning.parquet")
+    experiments = pd.read_csv(folder / "experiments.csv", dtype={"component_size": "str"})
+    flag = next(name for name in components.columns if name.startswith("is_bad_component_"))
+    bad = components[components[flag]].sort_values("disagreement", ascending=False)
+    truth = folder / "truth_scores.csv"
+    out = changes["label"] == ""
+    table = headline(experiments, HEADLINE)
+    page = templates().get_template("index.html.j2").render(
+        policy=_POLICY,
+        imageset=imageset,
+        components=components,
+        multiple=components[components["size"] > 1],
+        unreadable=int((imageset.images["problem"] != "").sum()),
+        flag=flag,
+        bad=bad,
+        pictures=show_components(imageset, bad, most_components=6).html,
+        images_out=int(out.sum()),
+        labels_changed=int((~out).sum()),
+        steps=list(dict.fromkeys(changes["strategy"])),
+        table_columns=["head", *table.columns[:-1], "components judged in A"],
+        table_rows=[[_text(cell) for cell in row] for row in table.itertuples()],
+        truth=pd.read_csv(truth, index_col="level") if truth.is_file() else None,
+        parameters=parameters,
+        seconds=seconds,
+        notes=notes,
+    )
+    write_text(folder / "index.html", page)
+    return folder / "index.html"
+
+
+def _text(cell: object) -> str:
+    if pd.isna(cell):  # type: ignore[call-overload]
+        return "–"
+    return f"{cell:.3f}" if isinstance(cell, float) else str(cell)
+
+
+def read_notes(folder: str | Path) -> list[str]:
+    """Return the warnings that the stages left in ``notes.json``."""
+    file = Path(folder) / "notes.json"
+    return list(json.loads(file.read_text(encoding="utf-8"))) if file.is_file() else []

@@ -1,0 +1,77 @@
+"""Where the images of a run come from: a PETA release, the user's own table, or the sample."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from peta_viz.errors import InvalidDataError
+from peta_viz.imageset import ImageSet
+from peta_viz.peta import peta_summary, read_peta
+
+
+def read_images(
+    *,
+    root: str | None = None,
+    table: str | None = None,
+    path_column: str = "path",
+    label_columns: Sequence[str] = (),
+    class_columns: Sequence[str] = (),
+    person_column: str | None = None,
+    subset_column: str | None = None,
+    images_root: str | None = None,
+) -> tuple[ImageSet, pd.DataFrame]:
+    """Read the images of a run and say in a table what was found.
+
+    Parameters
+    ----------
+    root
+        Folder of a PETA release; give this or `table`.
+    table
+        A CSV or Parquet file with one row per image.
+    path_column, label_columns, class_columns, person_column, subset_column
+        Its columns; see `ImageSet.from_frame`.
+    images_root
+        Folder that the table's relative paths start from; by default the table's own folder.
+
+    Returns
+    -------
+    imageset : ImageSet
+        The images.
+    summary : DataFrame
+        What the files held: per subset for PETA, per label for a table.
+
+    Raises
+    ------
+    InvalidDataError
+        If there is neither or both, or the data cannot be used as it is.
+
+    """
+    if (root is None) == (table is None):
+        raise InvalidDataError("the input", ["give either root=… (PETA) or table=… (your own)"])
+    if root is not None:
+        return read_peta(root), peta_summary(root)
+    assert table is not None
+    imageset = ImageSet.from_frame(
+        _read_table(Path(table)),
+        path=path_column,
+        labels=label_columns,
+        classes=class_columns,
+        person_id=person_column,
+        subset=subset_column,
+        root=images_root or Path(table).parent,
+    )
+    summary = pd.DataFrame({"images": imageset.labels.sum(), "known": imageset.known.sum()})
+    return imageset, summary.rename_axis("label")
+
+
+def _read_table(file: Path) -> pd.DataFrame:
+    readers = {".csv": pd.read_csv, ".parquet": pd.read_parquet}
+    if file.suffix.lower() not in readers:
+        raise InvalidDataError(str(file), [f"a table is one of {', '.join(readers)}"])
+    if not file.is_file():
+        raise InvalidDataError(str(file), ["there is no such file"])
+    try:
+        return readers[file.suffix.lower()](file)
+    except (ValueError, OSError) as error:
+        raise InvalidDataError(str(file), [f"it cannot be read ({error})"]) from error

@@ -1,0 +1,131 @@
+"""Still pictures for reports: components as rows of pictures, in HTML that needs nothing else."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import jinja2
+import pandas as pd
+
+from peta_viz.agreement import LabelCounts, count_labels
+from peta_viz.errors import UnreadableImageError
+from peta_viz.images import thumbnail_uri
+from peta_viz.imageset import ImageSet
+
+_FLAG = "is_bad_component_"
+
+
+@dataclass(frozen=True)
+class Still:
+    """A piece of self-contained HTML that notebooks show as a picture."""
+
+    html: str
+
+    def _repr_html_(self) -> str:
+        return self.html
+
+
+@cache
+def templates() -> jinja2.Environment:
+    """Return the package's templates; every value in them is escaped."""
+    return jinja2.Environment(
+        loader=jinja2.PackageLoader("peta_viz"),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+def show_components(
+    imageset: ImageSet,
+    components: pd.DataFrame,
+    *,
+    most_components: int = 12,
+    most_images: int = 8,
+    thumb_px: int = 112,
+    byte_budget: int = 4_000_000,
+) -> Still:
+    """Show components as rows of pictures, with their contested labels and their flags.
+
+    Parameters
+    ----------
+    imageset
+        Images with `component_id`.
+    components
+        Rows of `measure_components`, in the order to show, with flags if there are any.
+    most_components, most_images
+        How many components, and pictures of each, are shown.
+    thumb_px
+        Height of the pictures.
+    byte_budget
+        Pictures stop where the HTML would grow larger.
+
+    Returns
+    -------
+    Still
+        HTML that says what it leaves out. What cannot be decoded is shown as a box with the reason.
+
+    """
+    chosen = components.head(most_components)
+    shown = imageset.subset(imageset.images["component_id"].isin(chosen.index))
+    if not len(chosen):
+        return Still("<p>There is no such component.</p>")
+    counts = count_labels(shown)
+    members = shown.images.groupby("component_id", sort=False)
+    spent, rows = 0, []
+    for number, row in chosen.iterrows():
+        pictures = []
+        images = members.get_group(number)
+        for image_id, image in images.head(most_images).iterrows():
+            if spent > byte_budget:
+                break
+            pictures.append(_picture(str(image_id), image["path"], image["subset"], thumb_px))
+            spent += len(pictures[-1]["uri"])
+        rows.append(
+            {
+                "id": number,
+                "size": len(images),
+                "more": len(images) - len(pictures),
+                "disagreement": row.get("disagreement"),
+                "flags": [name.removeprefix(_FLAG) for name in _flags(row)],
+                "contested": _contested(counts, number),
+                "pictures": pictures,
+            }
+        )
+    html = templates().get_template("components.html.j2").render(
+        rows=rows, left_out=len(components) - len(chosen), thumb_px=thumb_px
+    )
+    return Still(html)
+
+
+def show_images(imageset: ImageSet, captions: Sequence[str], *, thumb_px: int = 112) -> Still:
+    """Show images in a grid, each with a caption; `captions` has one text per image."""
+    pictures = [
+        {**_picture(str(image_id), row["path"], row["subset"], thumb_px), "caption": caption}
+        for (image_id, row), caption in zip(imageset.images.iterrows(), captions, strict=True)
+    ]
+    template = templates().get_template("images.html.j2")
+    return Still(template.render(pictures=pictures, thumb_px=thumb_px))
+
+
+def _picture(image_id: str, path: str, subset: str, thumb_px: int) -> dict[str, str]:
+    picture = {"id": image_id, "subset": subset, "uri": "", "reason": ""}
+    try:
+        picture["uri"] = thumbnail_uri(path, thumb_px)
+    except UnreadableImageError as error:
+        picture["reason"] = error.reason
+    return picture
+
+
+def _flags(row: "pd.Series[Any]") -> Iterable[str]:
+    return [name for name, value in row.items() if str(name).startswith(_FLAG) and value]
+
+
+def _contested(counts: LabelCounts, component: Any) -> list[dict[str, Any]]:  # noqa: ANN401
+    carried, known = counts.carried.loc[component], counts.known.loc[component]
+    labels = counts.contested.loc[component]
+    return [
+        {"label": label, "carried": int(carried[label]), "known": int(known[label])}
+        for label in labels.index[labels]
+    ]

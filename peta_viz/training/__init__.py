@@ -1,0 +1,1 @@
+"""The classifier: configuration, data, model, loop, prediction. Needs the extra ``train``."""
