@@ -14,6 +14,7 @@ from typing import Any
 
 import papermill
 from filelock import FileLock, Timeout
+from jupyter_client.manager import AsyncKernelManager
 from nbclient.exceptions import DeadKernelError
 
 import peta_viz
@@ -48,6 +49,12 @@ STAGES = (
     Stage("03_training", "Training", ("training.csv",)),
     Stage("04_experiments", "Experiments", ("experiments.csv",)),
 )
+
+
+class _LocalKernelManager(AsyncKernelManager):
+    """Talks to the kernel through files of this user instead of ports of this machine."""
+
+    transport = "ipc"
 
 
 def run_stages(
@@ -160,6 +167,7 @@ def _run_stage(out: Path, stage: Stage, parameters: Mapping[str, Any], stamp: st
             str(running),
             parameters=dict(parameters),
             kernel_name="python3",
+            kernel_manager_class=_LocalKernelManager,
             progress_bar=False,
             cwd=str(out),
             **progress,

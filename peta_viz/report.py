@@ -19,6 +19,7 @@ _POLICY = (
     "default-src 'none'; img-src data:; style-src 'unsafe-inline'; "
     "script-src 'unsafe-inline'; font-src data:"
 )
+_SHOWN = ["size", "contested", "disagreement"]
 _TEMPLATE = """
 {%- extends 'lab/index.html.j2' -%}
 {%- block html_head -%}
@@ -111,13 +112,13 @@ def write_index(
         unreadable=int((imageset.images["problem"] != "").sum()),
         flag=flag,
         bad=bad,
-        pictures=show_components(imageset, bad, most_components=6).html,
+        pictures=show_components(imageset, bad[_SHOWN + [flag]], most_components=6).html,
         images_out=int(out.sum()),
         labels_changed=int((~out).sum()),
         steps=list(dict.fromkeys(changes["strategy"])),
         table_columns=["head", *table.columns[:-1], "components judged in A"],
         table_rows=[[_text(cell) for cell in row] for row in table.itertuples()],
-        truth=pd.read_csv(truth, index_col="level") if truth.is_file() else None,
+        truth=pd.read_csv(truth, index_col=["strategy", "level"]) if truth.is_file() else None,
         parameters=parameters,
         seconds=seconds,
         notes=notes,

@@ -97,7 +97,7 @@ def make_sample(folder: str | Path, *, seed: int = 0) -> Path:
     return root
 
 
-def score_cleaning(changes: pd.DataFrame, truth: pd.DataFrame, images: pd.Index) -> pd.DataFrame:
+def score_cleaning(changes: pd.DataFrame, truth: pd.DataFrame) -> pd.DataFrame:
     """Compare what a cleaning touched with the planted errors.
 
     Parameters
@@ -106,8 +106,6 @@ def score_cleaning(changes: pd.DataFrame, truth: pd.DataFrame, images: pd.Index)
         `Cleaning.changes`.
     truth
         ``truth.csv`` of the sample: the planted cells.
-    images
-        Ids of all images.
 
     Returns
     -------
@@ -128,9 +126,7 @@ def score_cleaning(changes: pd.DataFrame, truth: pd.DataFrame, images: pd.Index)
         precision = hit / len(touched) if len(touched) else np.nan
         rows.append((level, len(planted), len(touched), hit, precision, hit / len(planted)))
     columns = ["level", "planted", "touched", "hit", "precision", "recall"]
-    frame = pd.DataFrame(rows, columns=columns).set_index("level")
-    frame.insert(0, "images_in_all", len(images))
-    return frame
+    return pd.DataFrame(rows, columns=columns).set_index("level")
 
 
 def _shots(rng: np.random.Generator) -> Iterator[_Shot]:

@@ -1,0 +1,154 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from peta_viz.errors import InvalidDataError
+from peta_viz.imageset import Head, ImageSet
+
+
+@pytest.fixture
+def table(write_image):
+    files = [str(write_image(f"{n}.png", seed=n)) for n in range(3)]
+    return pd.DataFrame(
+        {
+            "file": files,
+            "cat": [True, False, True],
+            "dog": [0, 1, 1],
+            "colour": ["red", "blue", "red"],
+            "camera": [1, 2, 2],
+        }
+    )
+
+
+def test_from_frame_takes_yes_no_columns_and_classes(table):
+    before = table.copy()
+    made = ImageSet.from_frame(table, path="file", labels=["cat", "dog"], classes=["colour"])
+    assert made.labels.columns.tolist() == ["cat", "dog", "colour=blue", "colour=red"]
+    assert made.labels.to_numpy().tolist() == [
+        [True, False, False, True],
+        [False, True, True, False],
+        [True, True, False, True],
+    ]
+    assert made.known.to_numpy().all()
+    assert made.heads == (
+        Head("labels", ("cat", "dog")),
+        Head("colour", ("colour=blue", "colour=red"), "exclusive"),
+    )
+    assert made.images["camera"].tolist() == [1, 2, 2]
+    assert made.images[["width", "height"]].to_numpy().tolist() == [[24, 48]] * 3
+    pd.testing.assert_frame_equal(table, before)
+
+
+def test_every_problem_of_a_table_is_in_one_error(table):
+    table.loc[1, "file"] = table.loc[0, "file"]
+    table["cat"] = ["yes", None, True]
+    table["dog"] = [0.0, np.nan, 1.0]
+    with pytest.raises(InvalidDataError) as caught:
+        ImageSet.from_frame(table, path="file", labels=["cat", "dog"])
+    message = str(caught.value)
+    assert "must be unique, but 1 values repeat" in message
+    assert "column 'cat' must hold yes and no (True/False or 1/0), but has 'yes'" in message
+    assert "column 'cat' has 1 empty cells" in message
+    assert "column 'dog' has 1 empty cells" in message
+
+
+def test_missing_columns_and_no_rows_are_told_together(table):
+    with pytest.raises(InvalidDataError, match="no column 'picture'") as caught:
+        ImageSet.from_frame(table.head(0), path="picture", labels=["cat", "bird"])
+    assert "there is no image in it" in str(caught.value)
+    assert "no column 'bird'; the columns are 'file', 'cat'" in str(caught.value)
+
+
+def test_no_label_named_says_which_look_like_labels(table):
+    with pytest.raises(InvalidDataError, match="these look like labels: cat, dog"):
+        ImageSet.from_frame(table, path="file")
+
+
+def test_an_empty_cell_can_mean_that_nobody_said(table):
+    table["dog"] = [0.0, np.nan, 1.0]
+    made = ImageSet.from_frame(table, path="file", labels=["dog"], missing="unknown")
+    assert made.known["dog"].tolist() == [True, False, True]
+    assert made.labels["dog"].tolist() == [False, False, True]
+
+
+def test_paths_stay_inside_their_root(table, tmp_path):
+    table["file"] = ["0.png", "../1.png", "/etc/passwd"]
+    with pytest.raises(InvalidDataError) as caught:
+        ImageSet.from_frame(table, path="file", labels=["cat"], root=tmp_path)
+    assert caught.value.problems == (
+        f"path '../1.png' leads out of the folder {tmp_path}",
+        f"path '/etc/passwd' leads out of the folder {tmp_path}",
+    )
+
+
+def test_unreadable_images_are_kept_with_a_reason(table, tmp_path):
+    (tmp_path / "0.png").write_bytes(b"")
+    table.loc[1, "file"] = str(tmp_path / "gone.png")
+    made = ImageSet.from_frame(table, path="file", labels=["cat"])
+    assert made.images["problem"].tolist() == [
+        "the file is empty",
+        "the file does not exist",
+        "",
+    ]
+
+
+def test_validation_lists_what_is_wrong_with_the_parts(make_set):
+    good = make_set({"a": "x", "b": "y"})
+    with pytest.raises(InvalidDataError) as caught:
+        ImageSet(
+            good.images.drop(columns="width").set_axis(["a", "a"]),
+            good.labels.astype(int),
+            good.known.rename(columns={"x": "z"}),
+            (Head("h", ("x", "nose")), Head("h", ("x",), "exclusive")),
+        )
+    message = " ".join(caught.value.problems)
+    for words in (
+        "images lacks the columns width",
+        "image_id must be unique",
+        "labels has another index",
+        "labels must be boolean, but these columns are not: x, y",
+        "labels and known have different columns",
+        "two heads are named 'h'",
+        "names the label 'nose', which is not there",
+        "label 'x' is in two heads",
+        "head 'h' (exclusive) has 1 labels",
+    ):
+        assert words in message
+    assert "and 4 more of this kind" in str(caught.value)
+
+
+def test_a_label_that_is_not_known_cannot_be_true(make_set):
+    made = make_set({"a": "x", "b": "y"})
+    with pytest.raises(InvalidDataError, match="1 cells are true in labels and False in known"):
+        made.with_labels(made.labels, made.known & ~made.labels.assign(y=False))
+
+
+def test_parquet_gives_back_the_same(make_set, tmp_path):
+    made = make_set({"ä <b>": "x ?y", "b": "y"}, components=[0, 1])
+    made.to_parquet(tmp_path / "run")
+    again = ImageSet.from_parquet(tmp_path / "run")
+    for name in ("images", "labels", "known"):
+        pd.testing.assert_frame_equal(getattr(again, name), getattr(made, name))
+    assert again.heads == made.heads
+    assert pd.read_parquet(tmp_path / "run" / "labels.parquet")["y"].isna().tolist() == [True, False]
+    assert sorted(p.name for p in (tmp_path / "run").iterdir()) == [
+        "images.parquet",
+        "labels.parquet",
+    ]
+
+
+def test_files_of_another_tool_are_refused(make_set, tmp_path):
+    made = make_set({"a": "x"})
+    made.to_parquet(tmp_path)
+    made.labels.to_parquet(tmp_path / "labels.parquet")
+    with pytest.raises(InvalidDataError, match="peta-viz did not write it"):
+        ImageSet.from_parquet(tmp_path)
+
+
+def test_subset_takes_a_mask_or_ids_and_keeps_the_order(make_set):
+    made = make_set({"a": "x", "b": "y", "c": "x"})
+    assert made.subset(["c", "a"]).images.index.tolist() == ["a", "c"]
+    assert made.subset(made.labels["x"]).labels.index.tolist() == ["a", "c"]
+    assert made.subset(made.labels["x"].to_numpy()).known.index.tolist() == ["a", "c"]
+    with pytest.raises(KeyError, match="1 ids are not in this image set, such as 'z'"):
+        made.subset(["a", "z"])

@@ -1,0 +1,67 @@
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import peta_viz
+
+TOP = Path(__file__).parents[1]
+
+
+def test_importing_loads_nothing_heavy():
+    code = (
+        "import sys, time, json; start = time.perf_counter(); import peta_viz; "
+        "print(json.dumps([time.perf_counter() - start, sorted(sys.modules)]))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    _, modules = json.loads(done.stdout)
+    assert not {"torch", "fastdup", "pandas", "openvino"} & set(modules)
+
+
+def test_public_names():
+    assert peta_viz.__all__ == [
+        "Cleaning",
+        "Flag",
+        "Head",
+        "ImageSet",
+        "clean",
+        "cluster",
+        "embed",
+        "flag_components",
+        "make_sample",
+        "measure_components",
+        "parse_strategy",
+        "read_peta",
+        "run_experiments",
+        "show_components",
+        "split",
+        "train_models",
+    ]
+    assert all(callable(getattr(peta_viz, name)) for name in peta_viz.__all__)
+
+
+def test_only_components_imports_fastdup():
+    importing = re.compile(r"^\s*(import|from) fastdup", re.MULTILINE)
+    files = [f.name for f in (TOP / "peta_viz").rglob("*.py") if importing.search(f.read_text())]
+    assert files == ["components.py"]
+
+
+def test_nothing_but_the_sample_and_its_last_cell_knows_the_truth():
+    modules = [f for f in (TOP / "peta_viz").rglob("*.py") if "truth" in f.read_text().lower()]
+    cells = [
+        (notebook.name, number)
+        for notebook in (TOP / "notebooks").glob("*.ipynb")
+        for number, cell in enumerate(json.loads(notebook.read_text())["cells"])
+        if cell["cell_type"] == "code" and "truth" in "".join(cell["source"])
+    ]
+    # cli hands the file's name to the notebook, report shows the scores; loop's truths are targets.
+    assert {f.name for f in modules} <= {
+        "sample.py",
+        "cli.py",
+        "report.py",
+        "evaluation.py",
+        "loop.py",
+    }
+    experiments = json.loads((TOP / "notebooks" / "04_experiments.ipynb").read_text())["cells"]
+    assert cells == [("04_experiments.ipynb", 1), ("04_experiments.ipynb", len(experiments) - 1)]
