@@ -46,10 +46,7 @@ class LabelCounts:
 
     @property
     def ratios(self) -> pd.DataFrame:
-        """Label ratios: float64, same shape; the count over the images where the label is known.
-
-        NaN where it is known of no image.
-        """
+        """Label ratios: count over the images where the label is known, NaN where there is none."""
         return self.carried / self.known.where(self.known > 0)
 
     @property
@@ -89,7 +86,7 @@ def component_ids(imageset: ImageSet) -> "np.ndarray[Any, np.dtype[np.int64]]":
 
 
 def measure_components(imageset: ImageSet) -> pd.DataFrame:
-    """Measure how much the labels of each component's images disagree.
+    r"""Measure how much the labels of each component's images disagree.
 
     With p the label ratios of the labels that occur in a component, over the images where each is
     known:
@@ -97,7 +94,7 @@ def measure_components(imageset: ImageSet) -> pd.DataFrame:
     - `disagreement`: mean of 2·min(p, 1 − p); 0 if and only if all images agree.
     - `std`, `variance`: standard deviation of p about its mean, and its square.
     - `geometric_variance`: exp(variance of ln p) − 1.
-    - `cubic_variance`: mean of \\|p − mean p\\|³.
+    - `cubic_variance`: mean of \|p − mean p\|³.
 
     The last four follow the published method as far as its text tells: it speaks of the standard
     deviation of label counts and of geometric and cubic variance, and gives no formula. They have
@@ -139,7 +136,8 @@ def _measures(counts: LabelCounts) -> pd.DataFrame:
     number = np.maximum(occurs.sum(axis=1), 1)
 
     def mean(values: "np.ndarray[Any, Any]") -> "np.ndarray[Any, Any]":
-        return np.where(occurs, values, 0.0).sum(axis=1) / number
+        total: np.ndarray[Any, Any] = np.where(occurs, values, 0.0).sum(axis=1)
+        return total / number
 
     def centred(values: "np.ndarray[Any, Any]") -> "np.ndarray[Any, Any]":
         return np.where(occurs, values - mean(values)[:, None], 0.0)
@@ -262,7 +260,10 @@ def _apply(flag: Flag | FlagRule, components: pd.DataFrame) -> "pd.Series[bool]"
     if not isinstance(answer, pd.Series) or answer.dtype != bool or len(answer) != len(components):
         raise InvalidDataError(
             f"the flag {flag_name(flag)}",
-            [f"expected a boolean series with {len(components)} rows, but got {type(answer).__name__}"],
+            [
+                f"expected a boolean series with {len(components)} rows, but got "
+                + type(answer).__name__
+            ],
         )
     return answer
 
@@ -294,8 +295,6 @@ def flag_grid(
             flag = Flag(measure, percentile=percentile)
             bad = flag(components)
             images = int(components.loc[bad, "size"].sum())
-            rows.append(
-                (measure, percentile, flag.threshold(components), int(bad.sum()), images)
-            )
+            rows.append((measure, percentile, flag.threshold(components), int(bad.sum()), images))
     columns = ["measure", "percentile", "threshold", "components", "images"]
     return pd.DataFrame(rows, columns=columns)

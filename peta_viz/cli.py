@@ -26,7 +26,8 @@ def run(
         "runs/sample"
     ),
     root: Annotated[
-        Path | None, typer.Option(help="A PETA release. Default: the sample.", rich_help_panel=_INPUT)
+        Path | None,
+        typer.Option(help="A PETA release. Default: the sample.", rich_help_panel=_INPUT),
     ] = None,
     table: Annotated[
         Path | None,
@@ -201,6 +202,8 @@ def lab(
         "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
         "--LabApp.extension_manager=readonly",
     ]
+    if hasattr(os, "geteuid") and os.geteuid() == 0:  # as in a container, where there is no other
+        command.append("--ServerApp.allow_root=True")
     os.execv(sys.executable, command)  # noqa: S606 - the arguments are ours
 
 
@@ -242,7 +245,7 @@ def _assignments(texts: list[str]) -> dict[str, Any]:
     return values
 
 
-def _literal(text: str) -> Any:  # noqa: ANN401
+def _literal(text: str) -> Any:
     import ast  # noqa: PLC0415
 
     try:

@@ -113,7 +113,7 @@ def cluster(
     component_id = connect(len(imageset), pairs[pairs["similarity"] > threshold])
     _warn_if_melted(component_id, pairs, threshold)
 
-    columns: dict[str, object] = {
+    columns: dict[str, Any] = {
         "component_id": component_id,
         "outlier_distance": _outlier_distance(len(imageset), pairs),
         "problem": _problems(imageset, usable, rows, figures),
@@ -167,7 +167,7 @@ def nearest_pairs(
 
 
 def connect(count: int, pairs: pd.DataFrame) -> np.ndarray[Any, np.dtype[np.int64]]:
-    """Number the connected components of a graph of pairs.
+    """Find the connected components of a graph of pairs.
 
     Parameters
     ----------
@@ -191,7 +191,7 @@ def connect(count: int, pairs: pd.DataFrame) -> np.ndarray[Any, np.dtype[np.int6
     graph = coo_array((ones, (pairs["first"], pairs["second"])), shape=(count, count))
     _, found = connected_components(graph.tocsr(), directed=False)
     numbers, _ = pd.factorize(found)
-    return numbers.astype(np.int64)
+    return np.asarray(numbers, dtype=np.int64)
 
 
 def suggest_threshold(count: int, pairs: pd.DataFrame, share: float = MELTED_SHARE) -> float | None:
@@ -306,8 +306,8 @@ def _warn_if_melted(
 @contextmanager
 def _fastdup_folder(work_dir: str | Path | None) -> Iterator[Path]:
     if work_dir is None:
-        with tempfile.TemporaryDirectory(prefix="peta-viz-") as folder:
-            yield Path(folder)
+        with tempfile.TemporaryDirectory(prefix="peta-viz-") as temporary:
+            yield Path(temporary)
     else:
         folder = Path(work_dir)
         shutil.rmtree(folder, ignore_errors=True)
@@ -361,7 +361,7 @@ def _stdout_to_stderr() -> Iterator[None]:
         os.close(kept)
 
 
-def _import_fastdup() -> Any:  # noqa: ANN401
+def _import_fastdup() -> Any:
     # It reports crashes and looks for a newer release of itself unless told not to, before import.
     os.environ["SENTRY_OPT_OUT"] = "1"
     os.environ["FASTDUP_PRODUCTION"] = "1"
@@ -375,7 +375,7 @@ def _import_fastdup() -> Any:  # noqa: ANN401
     return fastdup
 
 
-def _call_fastdup(fastdup: Any, folder: Path, **options: object) -> None:  # noqa: ANN401
+def _call_fastdup(fastdup: Any, folder: Path, **options: object) -> None:
     logging.getLogger("fastdup").setLevel(logging.WARNING)
     try:
         with contextlib.redirect_stdout(io.StringIO()), _stdout_to_stderr():

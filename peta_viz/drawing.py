@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageEnhance
+from PIL import Image, ImageDraw
 
 SIZE = (48, 120)
 _SCALE = 4  # drawn larger and shrunk, for smooth edges
@@ -140,7 +140,8 @@ def near_copy(image: Image.Image, rng: np.random.Generator) -> Image.Image:
     top = rng.uniform(0, height * (1 - zoom))
     box = (left, top, left + width * zoom, top + height * zoom)
     copy = image.resize(image.size, Image.Resampling.BICUBIC, box=box)
-    copy = ImageEnhance.Brightness(copy).enhance(rng.uniform(0.92, 1.08))
+    light = rng.uniform(0.92, 1.08)
+    copy = copy.point([min(255, round(value * light)) for value in range(256)] * 3)
     buffer = io.BytesIO()
     copy.save(buffer, "JPEG", quality=int(rng.integers(80, 95)))
     return Image.open(buffer).convert("RGB")
@@ -165,13 +166,13 @@ class _Pen:
             self.top + bottom * self.unit,
         ]
 
-    def box(self, box: tuple[float, float, float, float], fill: Any, round_: float = 0.01) -> None:  # noqa: ANN401
+    def box(self, box: tuple[float, float, float, float], fill: Any, round_: float = 0.01) -> None:
         self.canvas.rounded_rectangle(self._place(box), radius=round_ * self.unit, fill=fill)
 
-    def oval(self, box: tuple[float, float, float, float], fill: Any) -> None:  # noqa: ANN401
+    def oval(self, box: tuple[float, float, float, float], fill: Any) -> None:
         self.canvas.ellipse(self._place(box), fill=fill)
 
-    def shape(self, points: list[tuple[float, float]], fill: Any) -> None:  # noqa: ANN401
+    def shape(self, points: list[tuple[float, float]], fill: Any) -> None:
         self.canvas.polygon(
             [(self.middle + x * self.unit, self.top + y * self.unit) for x, y in points], fill=fill
         )

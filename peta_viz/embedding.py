@@ -76,14 +76,14 @@ def embed(
     return vectors
 
 
-def _infer(network: Any, paths: list[str], batch_size: int, *, progress: bool) -> Vectors:  # noqa: ANN401
+def _infer(network: Any, paths: list[str], batch_size: int, *, progress: bool) -> Vectors:
     import openvino  # noqa: PLC0415 - already loaded by _load, without its telemetry
 
     height, width = (int(network.input(0).shape[axis]) for axis in (2, 3))
     vectors = np.full((len(paths), int(network.output(0).shape[1])), np.nan, dtype=np.float32)
     queue = openvino.AsyncInferQueue(network)
 
-    def store(request: Any, batch: tuple[int, Any]) -> None:  # noqa: ANN401
+    def store(request: Any, batch: tuple[int, Any]) -> None:
         start, readable = batch
         found = request.get_output_tensor(0).data.reshape(batch_size, -1)[: len(readable)]
         vectors[start : start + len(readable)][readable] = found[readable]
@@ -115,7 +115,7 @@ def _network_input(pixels: np.ndarray[Any, Any], batch_size: int) -> Vectors:
     return batch
 
 
-def _load(model: Path, batch_size: int) -> Any:  # noqa: ANN401
+def _load(model: Path, batch_size: int) -> Any:
     if not model.is_file():
         raise MissingPartError(
             f"there is no network at {model}: docs/components.md says where to get one"

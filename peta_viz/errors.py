@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-_SHOWN = 5
+_SHOWN = 12
 
 
 class PetaVizError(Exception):
@@ -11,7 +11,7 @@ class PetaVizError(Exception):
 
 
 class InvalidDataError(PetaVizError):
-    """The user's data cannot be used as it is; the message lists every problem.
+    """The user's data cannot be used as it is; the message lists the problems, up to a dozen.
 
     Parameters
     ----------
@@ -26,7 +26,7 @@ class InvalidDataError(PetaVizError):
         self.problems = tuple(problems)
         shown = "".join(f"\n  - {problem}" for problem in self.problems[:_SHOWN])
         more = len(self.problems) - _SHOWN
-        rest = f"\n  … and {more} more of this kind" if more > 0 else ""
+        rest = f"\n  … and {more} more" if more > 0 else ""
         super().__init__(f"{what} cannot be used:{shown}{rest}")
 
 

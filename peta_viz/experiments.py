@@ -113,7 +113,9 @@ def run_experiments(
         "raw": readable(imageset),
         "cleaned": readable(cleaning.apply(imageset)),
     }
-    sides = {state: chosen.subset(chosen.images["split"] == split) for state, chosen in sides.items()}
+    sides = {
+        state: chosen.subset(chosen.images["split"] == split) for state, chosen in sides.items()
+    }
     _, settings, _ = models["raw"]
     pixels = decode_all(sides["raw"], settings.height_px, settings.width_px, progress=progress)
     tables = []

@@ -17,6 +17,13 @@ from peta_viz.errors import UnreadableImageError
 EXTENSIONS = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
 _MAX_PIXELS = 100_000_000
 _JPEG_QUALITY = 80
+_REASONS = {
+    FileNotFoundError: "the file does not exist",
+    IsADirectoryError: "it is a folder",
+    PermissionError: "reading it is not permitted",
+    UnidentifiedImageError: "it is not an image that Pillow knows",
+    Image.DecompressionBombError: f"it has more than {_MAX_PIXELS:,} pixels",
+}
 
 
 def read_rgb(path: str | Path) -> np.ndarray[Any, np.dtype[np.uint8]]:
@@ -57,7 +64,7 @@ def open_rgb(path: str | Path, size: tuple[int, int] | None = None) -> Image.Ima
                 _check_pixels(path, image)
                 if size:
                     image.draft("RGB", size)
-                upright = ImageOps.exif_transpose(image).convert("RGB")
+                upright = (ImageOps.exif_transpose(image) or image).convert("RGB")
                 return upright.resize(size, Image.Resampling.BILINEAR) if size else upright
     except UnreadableImageError:
         raise
@@ -169,16 +176,9 @@ def _check_pixels(path: str | Path, image: Image.Image) -> None:
 
 
 def _reason(path: Path, error: Exception) -> str:
-    if isinstance(error, FileNotFoundError):
-        return "the file does not exist"
-    if isinstance(error, IsADirectoryError):
-        return "it is a folder"
-    if isinstance(error, PermissionError):
-        return "reading it is not permitted"
     if path.is_file() and not path.stat().st_size:
         return "the file is empty"
-    if isinstance(error, UnidentifiedImageError):
-        return "it is not an image that Pillow knows"
-    if isinstance(error, Image.DecompressionBombError):
-        return f"it has more than {_MAX_PIXELS:,} pixels"
+    for kind, words in _REASONS.items():
+        if isinstance(error, kind):
+            return words
     return f"it cannot be decoded ({str(error) or type(error).__name__})"

@@ -80,7 +80,9 @@ class ImageSet:
         return len(self.images)
 
     def __repr__(self) -> str:
-        return f"ImageSet({len(self)} images, {self.labels.shape[1]} labels, {len(self.heads)} heads)"
+        return (
+            f"ImageSet({len(self)} images, {self.labels.shape[1]} labels, {len(self.heads)} heads)"
+        )
 
     @classmethod
     def from_frame(
@@ -173,9 +175,7 @@ class ImageSet:
         images = images.join(frame[others].set_axis(index))
         if heads is None:
             heads = [Head("labels", tuple(labels))] if labels else []
-        return cls(
-            images, values.set_axis(index), known.set_axis(index), (*heads, *class_heads)
-        )
+        return cls(images, values.set_axis(index), known.set_axis(index), (*heads, *class_heads))
 
     def subset(self, rows: "pd.Series[bool] | np.ndarray[Any, Any] | Iterable[str]") -> Self:
         """Return the image set of some of the images, in the order of this one.
@@ -190,13 +190,15 @@ class ImageSet:
         if mask.dtype != bool:
             unknown = pd.Index(mask).difference(self.images.index)
             if len(unknown):
-                raise KeyError(f"{len(unknown)} ids are not in this image set, such as {unknown[0]!r}")
+                raise KeyError(
+                    f"{len(unknown)} ids are not in this image set, such as {unknown[0]!r}"
+                )
             mask = self.images.index.isin(mask)
         return replace(
             self, images=self.images[mask], labels=self.labels[mask], known=self.known[mask]
         )
 
-    def with_columns(self, **columns: object) -> Self:
+    def with_columns(self, **columns: Any) -> Self:
         """Return the image set with columns added to `images`, or replaced."""
         return replace(self, images=self.images.assign(**columns))
 
@@ -264,7 +266,7 @@ def _table_problems(imageset: ImageSet) -> list[str]:
     for name, frame in (("labels", labels), ("known", known)):
         if not frame.index.equals(images.index):
             problems.append(f"{name} has another index than images")
-        odd = [str(c) for c, dtype in frame.dtypes.items() if dtype != bool]
+        odd = [str(c) for c in frame.columns.difference(frame.select_dtypes(bool).columns)]
         if odd:
             problems.append(f"{name} must be boolean, but these columns are not: {', '.join(odd)}")
     if not labels.columns.is_unique:
@@ -279,19 +281,26 @@ def _table_problems(imageset: ImageSet) -> list[str]:
 
 
 def _head_problems(imageset: ImageSet) -> list[str]:
-    problems, seen = [], {}
+    problems: list[str] = []
+    seen: dict[str, str] = {}
     names = [head.name for head in imageset.heads]
-    problems += [f"two heads are named {n!r}" for n in sorted({n for n in names if names.count(n) > 1})]
+    problems += [
+        f"two heads are named {n!r}" for n in sorted({n for n in names if names.count(n) > 1})
+    ]
     for head in imageset.heads:
         if head.kind not in get_args(HeadKind):
-            problems.append(f"head {head.name!r} has the kind {head.kind!r}, not exclusive or multiple")
+            problems.append(
+                f"head {head.name!r} has the kind {head.kind!r}, not exclusive or multiple"
+            )
         if len(head.labels) < (2 if head.kind == "exclusive" else 1):
             problems.append(f"head {head.name!r} ({head.kind}) has {len(head.labels)} labels")
         for label in head.labels:
             if label not in imageset.labels.columns:
                 problems.append(f"head {head.name!r} names the label {label!r}, which is not there")
             if label in seen:
-                problems.append(f"label {label!r} is in two heads, {seen[label]!r} and {head.name!r}")
+                problems.append(
+                    f"label {label!r} is in two heads, {seen[label]!r} and {head.name!r}"
+                )
             seen[label] = head.name
     return problems
 

@@ -8,11 +8,23 @@ import numpy as np
 import pandas as pd
 
 from peta_viz.errors import InvalidDataError
-from peta_viz.imageset import Head, HeadKind, ImageSet
 from peta_viz.images import EXTENSIONS, inspect_headers
+from peta_viz.imageset import Head, HeadKind, ImageSet
 
-COLOURS = "Black Blue Brown Green Grey Orange Pink Purple Red White Yellow".split()
-AGES = "personalLess15 personalLess30 personalLess45 personalLess60 personalLarger60".split()
+COLOURS = [
+    "Black",
+    "Blue",
+    "Brown",
+    "Green",
+    "Grey",
+    "Orange",
+    "Pink",
+    "Purple",
+    "Red",
+    "White",
+    "Yellow",
+]
+AGES = ["personalLess15", "personalLess30", "personalLess45", "personalLess60", "personalLarger60"]
 
 # One line per head: its name, its kind, and its labels (a name that ends in * is a prefix).
 PETA_HEADS: tuple[tuple[str, HeadKind, Sequence[str]], ...] = (
@@ -169,7 +181,8 @@ def _scan(root: str | Path, subsets: Sequence[str] | None) -> list[_Part]:
     absent = [name for name in subsets or () if name not in names]
     if absent:
         raise InvalidDataError(
-            str(folder), [f"there is no subset {name!r}, only {', '.join(names)}" for name in absent]
+            str(folder),
+            [f"there is no subset {name!r}, only {', '.join(names)}" for name in absent],
         )
     parts, problems = [], []
     for name in subsets or names:

@@ -150,7 +150,9 @@ def _refuse_unknown(given: Mapping[str, Any], known: set[str]) -> None:
             hint = f"; did you mean {close[0]!r}?" if close else ""
             problems.append(f"no notebook has a parameter {name!r}{hint}")
     if problems:
-        raise InvalidDataError("the parameters", [*problems, f"known are {', '.join(sorted(known))}"])
+        raise InvalidDataError(
+            "the parameters", [*problems, f"known are {', '.join(sorted(known))}"]
+        )
 
 
 def _run_stage(out: Path, stage: Stage, parameters: Mapping[str, Any], stamp: str) -> float:
@@ -223,7 +225,7 @@ def _stamp(stage: Stage, parameters: Mapping[str, Any], before: str) -> str:
     return digest.hexdigest()
 
 
-def _add_files(digest: Any, path: Path) -> None:  # noqa: ANN401 - hashlib has no public type
+def _add_files(digest: Any, path: Path) -> None:
     """Add name, size and time of every file at a path, if there is one."""
     try:
         files = sorted(path.rglob("*")) if path.is_dir() else [path] if path.exists() else []

@@ -1,6 +1,6 @@
 """Figures for reports; each function returns a matplotlib figure and shows nothing."""
 
-from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -9,6 +9,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from peta_viz.agreement import MEASURES, LabelCounts
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 _GOOD, _BAD = "#4c78a8", "#b3261e"
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from typing import Any, Protocol, Self
+from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
@@ -86,8 +86,8 @@ class Cleaning:
         """
         out = self.changes["label"] == ""
         cells = self.changes[~out].drop_duplicates(["image_id", "label"], keep="last")
-        rows = imageset.images.index.get_indexer(cells["image_id"])
-        columns = imageset.labels.columns.get_indexer(cells["label"])
+        rows = imageset.images.index.get_indexer(pd.Index(cells["image_id"]))
+        columns = imageset.labels.columns.get_indexer(pd.Index(cells["label"]))
         if (rows < 0).any() or (columns < 0).any():
             raise InvalidDataError(
                 "the cleaning", ["it names images or labels that this image set does not have"]
@@ -101,7 +101,7 @@ class Cleaning:
         )
 
     def summary(self) -> pd.DataFrame:
-        """Count what each step did: `components`-free figures of `images_out` and `labels_changed`.
+        """Count what each step did.
 
         Returns
         -------
@@ -175,13 +175,14 @@ class ComponentPruning:
     name = "component_pruning"
 
     def __call__(self, imageset: ImageSet) -> Verdict:
+        """Judge the images."""
         components = measure_components(imageset)
         bad = (self.flag(components) & (components["size"] > 1)).to_numpy()
-        rows = components.index.get_indexer(component_ids(imageset))
-        shown = components.get(getattr(self.flag, "measure", "disagreement"))
-        assert shown is not None
+        rows = components.index.get_indexer(pd.Index(component_ids(imageset)))
         measure = getattr(self.flag, "measure", "disagreement")
-        reasons = f"{flag_name(self.flag)}: {measure} is " + shown.map("{:.2f}".format)
+        reasons = f"{flag_name(self.flag)}: {measure} is " + components[measure].map(
+            "{:.2f}".format
+        )
         return _verdict(imageset, dropped=bad[rows], reasons=reasons.to_numpy()[rows])
 
 
@@ -207,6 +208,7 @@ class LabelPruning:
     name = "label_pruning"
 
     def __call__(self, imageset: ImageSet) -> Verdict:
+        """Judge the images."""
         counts, rows = _counts(imageset)
         open_ = _large(counts, self.min_size)[:, None]
         ratios = counts.ratios.to_numpy()
@@ -244,6 +246,7 @@ class LabelIntersection:
     name = "label_intersection"
 
     def __call__(self, imageset: ImageSet) -> Verdict:
+        """Judge the images."""
         counts, rows = _counts(imageset)
         open_ = _large(counts, max(self.min_size, 2))
         contested = (counts.contested.to_numpy() & open_[:, None])[rows]
@@ -283,6 +286,7 @@ class ImagePruning:
     name = "image_pruning"
 
     def __call__(self, imageset: ImageSet) -> Verdict:
+        """Judge the images."""
         counts, rows = _counts(imageset)
         open_ = _large(counts, self.min_size)[:, None]
         rare = (open_ & (counts.ratios.to_numpy() < self.ratio))[rows]
@@ -367,9 +371,7 @@ def strategy_grid(imageset: ImageSet) -> pd.DataFrame:
             (f"ratio below {ratio}, imputed", LabelPruning(ratio, impute=True)),
             (f"ratio below {ratio}", ImagePruning(ratio)),
         ]
-    trials += [
-        (f"components of {size} and more", LabelIntersection(size)) for size in (2, 3, 5)
-    ]
+    trials += [(f"components of {size} and more", LabelIntersection(size)) for size in (2, 3, 5)]
     rows = [
         {"strategy": strategy.name, "threshold": words, **_touched(imageset, strategy)}
         for words, strategy in trials
@@ -402,7 +404,7 @@ def _touched(imageset: ImageSet, strategy: Strategy) -> dict[str, int]:
     }
 
 
-def _value(text: str, option: str, value: str, kind: str) -> Any:  # noqa: ANN401
+def _value(text: str, option: str, value: str, kind: str) -> Any:
     yes_no = {"yes": True, "true": True, "no": False, "false": False}
     try:
         if "bool" in kind:
@@ -419,7 +421,7 @@ def _value(text: str, option: str, value: str, kind: str) -> Any:  # noqa: ANN40
 def _counts(imageset: ImageSet) -> "tuple[LabelCounts, np.ndarray[Any, np.dtype[np.int64]]]":
     """Return the counts per component and, per image, the row of its component."""
     counts = count_labels(imageset)
-    return counts, counts.sizes.index.get_indexer(component_ids(imageset))
+    return counts, counts.sizes.index.get_indexer(pd.Index(component_ids(imageset)))
 
 
 def _large(counts: LabelCounts, min_size: int) -> Mask:

@@ -19,6 +19,7 @@ _POLICY = (
     "default-src 'none'; img-src data:; style-src 'unsafe-inline'; "
     "script-src 'unsafe-inline'; font-src data:"
 )
+_WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 _SHOWN = ["size", "contested", "disagreement"]
 _TEMPLATE = """
 {%- extends 'lab/index.html.j2' -%}
@@ -60,12 +61,14 @@ def notebook_to_html(notebook: str | Path, html: str | Path, *, title: str) -> N
     write_text(html, body)
 
 
-def _still(output: Any) -> Any:  # noqa: ANN401 - a notebook node
+def _still(output: Any) -> Any:
     if output.output_type == "stream":
         return None if output.name == "stderr" else output
     data = output.get("data", {})
-    had_view = data.pop("application/vnd.jupyter.widget-view+json", None)
-    return None if had_view and "text/html" not in data else output
+    if _WIDGET_VIEW in data:
+        del data[_WIDGET_VIEW]
+        return output if "text/html" in data else None
+    return output
 
 
 def write_index(
@@ -104,24 +107,28 @@ def write_index(
     truth = folder / "truth_scores.csv"
     out = changes["label"] == ""
     table = headline(experiments, HEADLINE)
-    page = templates().get_template("index.html.j2").render(
-        policy=_POLICY,
-        imageset=imageset,
-        components=components,
-        multiple=components[components["size"] > 1],
-        unreadable=int((imageset.images["problem"] != "").sum()),
-        flag=flag,
-        bad=bad,
-        pictures=show_components(imageset, bad[_SHOWN + [flag]], most_components=6).html,
-        images_out=int(out.sum()),
-        labels_changed=int((~out).sum()),
-        steps=list(dict.fromkeys(changes["strategy"])),
-        table_columns=["head", *table.columns[:-1], "components judged in A"],
-        table_rows=[[_text(cell) for cell in row] for row in table.itertuples()],
-        truth=pd.read_csv(truth, index_col=["strategy", "level"]) if truth.is_file() else None,
-        parameters=parameters,
-        seconds=seconds,
-        notes=notes,
+    page = (
+        templates()
+        .get_template("index.html.j2")
+        .render(
+            policy=_POLICY,
+            imageset=imageset,
+            components=components,
+            multiple=components[components["size"] > 1],
+            unreadable=int((imageset.images["problem"] != "").sum()),
+            flag=flag,
+            bad=bad,
+            pictures=show_components(imageset, bad[[*_SHOWN, flag]], most_components=6).html,
+            images_out=int(out.sum()),
+            labels_changed=int((~out).sum()),
+            steps=list(dict.fromkeys(changes["strategy"])),
+            table_columns=["head", *table.columns[:-1], "components judged in A"],
+            table_rows=[[_text(cell) for cell in row] for row in table.itertuples()],
+            truth=pd.read_csv(truth, index_col=["strategy", "level"]) if truth.is_file() else None,
+            parameters=parameters,
+            seconds=seconds,
+            notes=notes,
+        )
     )
     write_text(folder / "index.html", page)
     return folder / "index.html"

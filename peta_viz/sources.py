@@ -1,6 +1,6 @@
 """Where the images of a run come from: a PETA release, the user's own table, or the sample."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -66,7 +66,10 @@ def read_images(
 
 
 def _read_table(file: Path) -> pd.DataFrame:
-    readers = {".csv": pd.read_csv, ".parquet": pd.read_parquet}
+    readers: dict[str, Callable[[Path], pd.DataFrame]] = {
+        ".csv": pd.read_csv,
+        ".parquet": pd.read_parquet,
+    }
     if file.suffix.lower() not in readers:
         raise InvalidDataError(str(file), [f"a table is one of {', '.join(readers)}"])
     if not file.is_file():

@@ -36,9 +36,7 @@ def units(imageset: ImageSet) -> "np.ndarray[Any, np.dtype[np.int64]]":
     return numbers.astype(np.int64)
 
 
-def split(
-    imageset: ImageSet, *, shares: Mapping[str, float] = SPLITS, seed: int = 0
-) -> ImageSet:
+def split(imageset: ImageSet, *, shares: Mapping[str, float] = SPLITS, seed: int = 0) -> ImageSet:
     """Deal the units out to train, validation and test.
 
     Units with components of two or more images and units without are dealt out apart, so that

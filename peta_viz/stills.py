@@ -68,9 +68,9 @@ def show_components(
 
     """
     chosen = components.head(most_components)
-    shown = imageset.subset(imageset.images["component_id"].isin(chosen.index))
     if not len(chosen):
         return Still("<p>There is no such component.</p>")
+    shown = imageset.subset(imageset.images["component_id"].isin(chosen.index))
     counts = count_labels(shown)
     members = shown.images.groupby("component_id", sort=False)
     spent, rows = 0, []
@@ -93,8 +93,10 @@ def show_components(
                 "pictures": pictures,
             }
         )
-    html = templates().get_template("components.html.j2").render(
-        rows=rows, left_out=len(components) - len(chosen), thumb_px=thumb_px
+    html = (
+        templates()
+        .get_template("components.html.j2")
+        .render(rows=rows, left_out=len(components) - len(chosen), thumb_px=thumb_px)
     )
     return Still(html)
 
@@ -119,10 +121,10 @@ def _picture(image_id: str, path: str, subset: str, thumb_px: int) -> dict[str, 
 
 
 def _flags(row: "pd.Series[Any]") -> Iterable[str]:
-    return [name for name, value in row.items() if str(name).startswith(_FLAG) and value]
+    return [str(name) for name, value in row.items() if str(name).startswith(_FLAG) and value]
 
 
-def _contested(counts: LabelCounts, component: Any) -> list[dict[str, Any]]:  # noqa: ANN401
+def _contested(counts: LabelCounts, component: Any) -> list[dict[str, Any]]:
     carried, known = counts.carried.loc[component], counts.known.loc[component]
     labels = counts.contested.loc[component]
     return [

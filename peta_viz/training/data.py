@@ -119,7 +119,8 @@ class Groups:
         wanted = np.arange(per_group)[None, :]
         spread = wanted if rng else wanted * sizes // per_group
         place = np.where(sizes >= per_group, spread, wanted % sizes)
-        return self.rows[order[starts + place]]
+        chosen: Rows = self.rows[order[starts + place]]
+        return chosen
 
 
 def readable(imageset: ImageSet) -> ImageSet:

@@ -107,7 +107,8 @@ def train(
     stamp = _stamp(train_set, validation_set, config)
     history = _resume(folder / "last.pt", stamp, model, optimiser)
     for epoch in range(len(history), config.epochs):
-        loss = _train_epoch(model, optimiser, side, imageset.heads, config, pixels, epoch, name)
+        with tqdm(desc=f"{name} epoch {epoch + 1}", unit="image", disable=not progress) as bar:
+            loss = _train_epoch(model, optimiser, side, imageset.heads, config, pixels, epoch, bar)
         probabilities = predict(model, validation.groups, pixels, config, imageset.heads)
         table = evaluate(
             probabilities.set_axis(validation.targets.values.index),
@@ -117,7 +118,7 @@ def train(
         score = mean_macro_f1(table)
         best = not history or score > max(row["validation_f1"] for row in history)
         history.append({"epoch": epoch + 1, "loss": loss, "validation_f1": score, "best": best})
-        state = {"stamp": stamp, "config": asdict(config), "history": history}
+        state: dict[str, Any] = {"stamp": stamp, "config": asdict(config), "history": history}
         state["heads"] = [(h.name, list(h.labels), h.kind) for h in imageset.heads]
         if best:
             _save(folder / "best.pt", {**state, "model": model.state_dict()})
@@ -161,7 +162,7 @@ def _train_epoch(
     config: TrainConfig,
     pixels: Pixels,
     epoch: int,
-    name: str,
+    bar: "tqdm[Any]",
 ) -> float:
     # All chance of an epoch hangs on seed and epoch alone, so that a resumed one is the same.
     rng = np.random.default_rng([config.seed, epoch])
@@ -174,19 +175,18 @@ def _train_epoch(
     truths = _head_truths(side.targets, heads)
     model.train()
     losses = []
-    images = config.images_per_group
-    with tqdm(total=len(order) * images, desc=f"{name} epoch {epoch + 1}", unit="image") as bar:
-        for number, batch in enumerate(batches):
-            done = (epoch + (number + 1) / len(batches)) / config.epochs
-            for parameters in optimiser.param_groups:
-                parameters["lr"] = config.learning_rate * _one_cycle(done)
-            view = _augmented(pixels, groups[batch], rng)
-            loss = _loss(model(view), [(v[batch], k[batch]) for v, k in truths], heads)
-            optimiser.zero_grad(set_to_none=True)
-            loss.backward()  # type: ignore[no-untyped-call]
-            optimiser.step()
-            losses.append(loss.item())
-            bar.update(len(batch) * images)
+    bar.reset(total=len(order) * config.images_per_group)
+    for number, batch in enumerate(batches):
+        done = (epoch + (number + 1) / len(batches)) / config.epochs
+        for parameters in optimiser.param_groups:
+            parameters["lr"] = config.learning_rate * _one_cycle(done)
+        view = _augmented(pixels, groups[batch], rng)
+        loss = _loss(model(view), [(v[batch], k[batch]) for v, k in truths], heads)
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimiser.step()
+        losses.append(loss.item())
+        bar.update(len(batch) * config.images_per_group)
     return float(np.mean(losses))
 
 

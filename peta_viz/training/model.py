@@ -42,6 +42,9 @@ class GroupNet(nn.Module):
 
     """
 
+    mean: Tensor
+    std: Tensor
+
     def __init__(
         self, heads: Sequence[Head], *, images_per_group: int = 3, weights: str | None = None
     ) -> None:
@@ -66,7 +69,10 @@ class GroupNet(nn.Module):
         self.features = trunk.features
         self.dropout = nn.Dropout(0.2)
         self.heads = nn.ModuleDict(
-            {str(number): nn.Linear(_FEATURES, len(head.labels)) for number, head in enumerate(heads)}
+            {
+                str(number): nn.Linear(_FEATURES, len(head.labels))
+                for number, head in enumerate(heads)
+            }
         )
         for name, values in (("mean", MEAN), ("std", STD)):
             channels = torch.tensor(values * images_per_group) * 255
@@ -93,7 +99,7 @@ class GroupNet(nn.Module):
         return [head(pooled) for head in self.heads.values()]
 
 
-def _trunk(weights: str | None) -> Any:  # noqa: ANN401 - torchvision has no types
+def _trunk(weights: str | None) -> Any:
     if weights == "imagenet":
         try:
             return mobilenet_v2(weights=MobileNet_V2_Weights.IMAGENET1K_V1)
@@ -122,8 +128,8 @@ def _trunk(weights: str | None) -> Any:  # noqa: ANN401 - torchvision has no typ
         raise InvalidDataError(
             str(path),
             [
-                f"it does not fit torchvision's MobileNetV2: {len(absent)} of its tensors are "
-                f"missing and {len(unexpected)} are unknown"
+                f"it does not fit torchvision's MobileNetV2: missing tensors {len(absent)}, "
+                 f"unknown tensors {len(unexpected)}"
             ],
         )
     return trunk

@@ -1,0 +1,34 @@
+import pytest
+
+from peta_viz.pipeline import STAGES
+
+PAGES = ["index.html", *(f"reports/{stage.name}.html" for stage in STAGES)]
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_opens_from_disk_and_asks_for_nothing(page, run_folder, name):
+    page.goto((run_folder / name).as_uri())
+    page.wait_for_load_state("networkidle")
+    assert page.complaints == []
+    assert [url for url in page.requests if not url.startswith("data:")] == [
+        (run_folder / name).as_uri()
+    ]
+    assert page.locator("h1").count() == 1
+    broken = "() => [...document.images].filter(i => !i.naturalWidth).length"
+    assert page.evaluate(broken) == 0
+
+
+def test_the_index_shows_pictures_and_leads_to_the_reports(page, run_folder):
+    page.goto((run_folder / "index.html").as_uri())
+    assert page.locator(".pv-component img").count() > 10
+    for link in page.locator("nav a").all():
+        assert (run_folder / link.get_attribute("href")).is_file()
+    page.locator("nav a").first.click()
+    assert page.locator("h1").inner_text() == "Components"
+
+
+def test_code_is_not_shown(page, run_folder):
+    page.goto((run_folder / "reports" / "02_cleaning.html").as_uri())
+    text = page.locator("body").inner_text()
+    assert "What the strategies would do" in text
+    assert "import" not in text

@@ -1,0 +1,163 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from peta_viz.agreement import (
+    MEASURES,
+    Flag,
+    count_labels,
+    flag_components,
+    flag_grid,
+    measure_components,
+)
+from peta_viz.errors import InvalidDataError
+
+
+@pytest.fixture
+def drawn_up(make_set):
+    """Component 0 agrees, 1 has ratios 1 and ⅓, 2 is blind-spotted, 3 is a singleton, 4 bare."""
+    rows = {"a": "x y", "b": "x y", "c": "x y", "d": "x", "e": "x", "f": "x", "g": "y"}
+    rows |= {"h": "x", "i": "", "j": ""}
+    return make_set(rows, components=[0, 0, 1, 1, 1, 2, 2, 3, 4, 4])
+
+
+def test_counts_and_ratios(drawn_up):
+    counts = count_labels(drawn_up)
+    assert counts.carried.loc[1].to_dict() == {"x": 3, "y": 1}
+    assert counts.ratios.loc[1].tolist() == [1.0, pytest.approx(1 / 3)]
+    assert counts.sizes.tolist() == [2, 3, 2, 1, 2]
+    assert counts.contested.to_numpy().tolist() == [
+        [False, False],
+        [False, True],
+        [True, True],
+        [False, False],
+        [False, False],
+    ]
+
+
+def test_measures_by_hand(drawn_up):
+    row = measure_components(drawn_up).loc[1]
+    # p = 1 and 1/3: mean 2/3, deviations ±1/3; ln p = 0 and −ln 3.
+    assert row["disagreement"] == pytest.approx((0 + 2 / 3) / 2)
+    assert row["std"] == pytest.approx(1 / 3)
+    assert row["variance"] == pytest.approx(1 / 9)
+    assert row["geometric_variance"] == pytest.approx(np.exp((np.log(3) / 2) ** 2) - 1)
+    assert row["cubic_variance"] == pytest.approx(1 / 27)
+    assert row[["size", "contested", "contested_labels"]].tolist() == [3, True, 1]
+
+
+def test_agreement_singletons_and_bare_components_score_nothing(drawn_up):
+    table = measure_components(drawn_up)
+    assert not table.loc[[0, 3, 4], list(MEASURES)].to_numpy().any()
+    assert not table.loc[[0, 3, 4], "contested"].any()
+
+
+def test_the_blind_spot_of_the_published_measures(drawn_up):
+    row = measure_components(drawn_up).loc[2]
+    assert row["disagreement"] == 1.0
+    assert row["contested"]
+    assert not row[list(MEASURES[1:])].any()
+
+
+def test_equal_ratios_are_exactly_zero_in_spite_of_rounding(make_set):
+    rows = {"a": " ".join(f"l{n}" for n in range(7))} | dict.fromkeys("bcdefghijk", "")
+    row = measure_components(make_set(rows, components=[0] * 11)).iloc[0]
+    assert row["disagreement"] > 0
+    assert row[list(MEASURES[1:])].tolist() == [0.0] * 4
+
+
+def test_what_is_not_known_does_not_count(make_set):
+    imageset = make_set({"a": "x", "b": "?x", "c": "x"}, components=[0, 0, 0])
+    assert count_labels(imageset).ratios.loc[0, "x"] == 1.0
+    assert measure_components(imageset)["disagreement"].tolist() == [0.0]
+
+
+def test_measures_do_not_hang_on_numbering_or_order(drawn_up):
+    order = np.random.default_rng(0).permutation(len(drawn_up))
+    shuffled = type(drawn_up)(
+        drawn_up.images.iloc[order].assign(
+            component_id=drawn_up.images["component_id"].iloc[order] * 10 + 5
+        ),
+        drawn_up.labels.iloc[order],
+        drawn_up.known.iloc[order],
+        drawn_up.heads,
+    )
+    expected = measure_components(drawn_up).to_numpy()
+    np.testing.assert_allclose(
+        measure_components(shuffled).to_numpy().astype(float), expected.astype(float)
+    )
+
+
+def test_clustering_comes_first(make_set):
+    with pytest.raises(InvalidDataError, match=r"call cluster\(\) first"):
+        measure_components(make_set({"a": "x"}))
+
+
+@pytest.fixture
+def table():
+    values = [0.0, 0.0, 0.0, 0.1, 0.2, 0.3, 0.4, 0.5]
+    frame = pd.DataFrame({"size": [1, 2, 2, 2, 2, 2, 2, 9], "std": values})
+    return frame.assign(contested=frame["std"] > 0)
+
+
+def test_percentiles_are_over_contested_components_by_default(table):
+    assert Flag("std", percentile=50).threshold(table) == pytest.approx(0.3)
+    assert Flag("std", percentile=50)(table).tolist() == [False] * 6 + [True] * 2
+    assert Flag("std", percentile=50, over="all").threshold(table) == pytest.approx(0.2)
+
+
+def test_a_flag_needs_more_than_nothing(table):
+    assert not Flag("std", percentile=10, over="all")(table)[:3].any()
+    assert not Flag("std", absolute=-1.0)(table)[:3].any()
+    assert not Flag("std", percentile=80)(table.assign(contested=False)).any()
+
+
+def test_the_threshold_itself_is_not_bad(table):
+    assert Flag("std", absolute=0.4)(table).sum() == 1
+
+
+def test_columns_are_named_after_measure_and_threshold(table):
+    def large(components):
+        return components["size"] > 5
+
+    flags = [
+        Flag("std", percentile=80),
+        Flag("std", absolute=0.3),
+        Flag("std", percentile=99.5, over="all"),
+    ]
+    flagged = flag_components(table, *flags, large)
+    assert flagged.columns.tolist()[3:] == [
+        "is_bad_component_std_80",
+        "is_bad_component_std_abs0.30",
+        "is_bad_component_std_99.5_all",
+        "is_bad_component_large",
+    ]
+    assert flagged["is_bad_component_large"].tolist() == [False] * 7 + [True]
+    assert "is_bad_component_large" not in table
+
+
+def test_a_function_that_does_not_say_yes_or_no_is_refused(table):
+    with pytest.raises(InvalidDataError, match="expected a boolean series with 8 rows"):
+        flag_components(table, lambda components: components["std"])
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"percentile": 50, "absolute": 0.5},
+        {"percentile": 101},
+        {"measure": "mean", "absolute": 0},
+    ],
+)
+def test_flags_that_cannot_be(options):
+    with pytest.raises(InvalidDataError):
+        Flag(**options)
+
+
+def test_the_grid_has_every_measure_at_every_percentile(drawn_up):
+    grid = flag_grid(measure_components(drawn_up), percentiles=(0, 50, 99))
+    assert len(grid) == 15
+    row = grid[(grid["measure"] == "disagreement") & (grid["percentile"] == 50)].iloc[0]
+    assert row["threshold"] == pytest.approx(2 / 3)
+    assert row[["components", "images"]].tolist() == [1, 2]

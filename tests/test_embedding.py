@@ -1,0 +1,81 @@
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from peta_viz.embedding import embed
+from peta_viz.errors import InvalidDataError, MissingPartError
+from peta_viz.images import open_rgb
+
+
+@pytest.fixture(scope="session")
+def network(tmp_path_factory):
+    """A network whose vector is the mean of each channel of its 16×8 input."""
+    return _network(tmp_path_factory.mktemp("network"), [1, 3, 16, 8])
+
+
+def _network(folder, shape):
+    code = """
+import sys; sys.modules["openvino_telemetry"] = None
+import numpy as np, openvino as ov
+from openvino import opset13 as ops
+data = ops.parameter(SHAPE, np.float32)
+axes = np.array(range(2, len(SHAPE)))
+ov.save_model(ov.Model([ops.reduce_mean(data, axes)], [data]), FILE)
+"""
+    file = folder / "mean.xml"
+    code = code.replace("SHAPE", repr(shape)).replace("FILE", repr(str(file)))
+    subprocess.run([sys.executable, "-c", code], check=True)
+    return file
+
+
+@pytest.fixture
+def imageset(make_set, write_image, tmp_path):
+    paths = [str(write_image(f"{n}.png", seed=n)) for n in range(5)]
+    (tmp_path / "2.png").write_bytes(b"broken")
+    return make_set({str(n): "x" for n in range(5)}, path=paths)
+
+
+def test_vectors_are_bgr_means_in_row_order(imageset, network):
+    vectors = embed(imageset, network, batch_size=2, progress=False)
+    assert vectors.shape == (5, 3)
+    assert vectors.dtype == np.float32
+    assert np.isnan(vectors[2]).all()
+    for row in (0, 1, 3, 4):
+        pixels = np.asarray(open_rgb(imageset.images["path"].iloc[row], (8, 16)), dtype=float)
+        np.testing.assert_allclose(vectors[row], pixels.mean(axis=(0, 1))[::-1], rtol=0.01)
+
+
+def test_the_cache_is_used_until_a_file_changes(imageset, network, tmp_path, write_image):
+    first = embed(imageset, network, cache=tmp_path / "cache", progress=False)
+    (kept,) = (tmp_path / "cache").iterdir()
+    np.save(kept, first + 1)
+    np.testing.assert_array_equal(
+        embed(imageset, network, cache=tmp_path / "cache", progress=False), first + 1
+    )
+    write_image("0.png", seed=99, size=(30, 30))
+    again = embed(imageset, network, cache=tmp_path / "cache", progress=False)
+    assert not np.allclose(again[0], first[0] + 1)
+    assert len(list((tmp_path / "cache").iterdir())) == 2
+
+
+def test_openvino_does_not_report_itself(network):
+    code = (
+        "import sys; from peta_viz.embedding import _load; from pathlib import Path; "
+        f"_load(Path({str(network)!r}), 1); "
+        "print([m for m in sys.modules if m.startswith('openvino_telemetry')])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_what_is_no_network_is_told(imageset, tmp_path):
+    with pytest.raises(MissingPartError, match="there is no network at"):
+        embed(imageset, tmp_path / "gone.xml")
+    (tmp_path / "text.onnx").write_text("hello")
+    with pytest.raises(InvalidDataError, match="OpenVINO cannot load it"):
+        embed(imageset, tmp_path / "text.onnx")
+    odd = _network(tmp_path, [1, 4, 16, 8])
+    with pytest.raises(InvalidDataError, match="expected one input of 1×3×height×width"):
+        embed(imageset, odd)

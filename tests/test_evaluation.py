@@ -1,0 +1,83 @@
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.metrics import f1_score
+
+from peta_viz.evaluation import evaluate, headline, mean_macro_f1
+from peta_viz.imageset import Head
+from peta_viz.training.data import Targets
+
+HEADS = (Head("age", ("a", "b", "c"), "exclusive"), Head("rest", ("x", "y")))
+
+
+def _targets(values, known=None, sizes=None):
+    values = pd.DataFrame(values, columns=list("abcxy"), dtype=bool)
+    known = values | True if known is None else pd.DataFrame(known, columns=list("abcxy"))
+    sizes = [2] * len(values) if sizes is None else sizes
+    return Targets(values, known, pd.Series(sizes, index=values.index))
+
+
+def _row(table, size, head):
+    chosen = table[(table["component_size"] == size) & (table["head"] == head)]
+    return chosen[["components", "macro_f1"]].iloc[0].tolist()
+
+
+def test_by_hand():
+    truth = _targets([[1, 0, 0, 1, 0], [1, 0, 0, 0, 0], [0, 1, 0, 1, 0]], sizes=[1, 2, 5])
+    guess = pd.DataFrame(
+        [[0.9, 0.1, 0, 0.9, 0.9], [0.2, 0.8, 0, 0.6, 0.1], [0.1, 0.9, 0, 0.2, 0.1]],
+        columns=list("abcxy"),
+    )
+    table = evaluate(guess, truth, HEADS)
+    # a: precision 1, recall ½; b: precision ½, recall 1; c does not occur, nor does y.
+    assert _row(table, "all", "age") == [3, pytest.approx(2 / 3)]
+    assert _row(table, "all", "rest") == [3, pytest.approx(0.5)]
+    assert _row(table, "1", "age") == [1, 1.0]
+    assert _row(table, "2 and more", "age") == [2, pytest.approx((0 + 2 / 3) / 2)]
+    assert _row(table, "2-3", "rest")[0] == 1
+    assert np.isnan(_row(table, "2-3", "rest")[1])
+    assert mean_macro_f1(table) == pytest.approx((2 / 3 + 0.5) / 2)
+
+
+def test_what_is_not_known_does_not_count():
+    known = [[True, True, True, False, True], [True, False, True, True, True]]
+    truth = _targets([[1, 0, 0, 0, 0], [0, 0, 0, 1, 0]], known)
+    table = evaluate(pd.DataFrame([[1, 0, 0, 1, 0.0]] * 2, columns=list("abcxy")), truth, HEADS)
+    assert _row(table, "all", "age") == [1, 1.0]
+    assert _row(table, "all", "rest") == [2, 1.0]
+
+
+def test_an_empty_side_has_no_score_and_raises_nothing():
+    truth = _targets(np.zeros((2, 5)))
+    table = evaluate(pd.DataFrame(np.zeros((2, 5)), columns=list("abcxy")), truth, HEADS)
+    assert table["macro_f1"].isna().all()
+    assert mean_macro_f1(table) == 0.0
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_it_equals_scikit_learn_on_random_input(seed):
+    rng = np.random.default_rng(seed)
+    classes = rng.integers(0, 3, 60)
+    values = np.column_stack([np.eye(3)[classes], rng.integers(0, 2, (60, 2))])
+    guess = pd.DataFrame(rng.random((60, 5)), columns=list("abcxy"))
+    table = evaluate(guess, _targets(values), HEADS)
+    expected = f1_score(classes, guess[["a", "b", "c"]].to_numpy().argmax(axis=1), average="macro")
+    assert _row(table, "all", "age")[1] == pytest.approx(expected, abs=1e-12)
+    expected = f1_score(values[:, 3:], guess[["x", "y"]] > 0.5, average="macro")
+    assert _row(table, "all", "rest")[1] == pytest.approx(expected, abs=1e-12)
+
+
+def test_headline_lays_experiments_side_by_side():
+    rows = [
+        ("A", "all", "age", 9, 0.5),
+        ("A", "all", "rest", 8, np.nan),
+        ("B", "all", "age", 7, 0.7),
+        ("B", "all", "rest", 7, 0.1),
+        ("B", "1", "age", 7, 0.9),
+    ]
+    columns = ["experiment", "component_size", "head", "components", "macro_f1"]
+    table = headline(pd.DataFrame(rows, columns=columns), "all")
+    assert table.index.tolist() == ["age", "rest", "mean"]
+    assert table["A"].tolist()[0] == 0.5
+    assert table.loc["mean"].tolist()[:2] == [0.5, pytest.approx(0.4)]
+    assert table["components"].tolist()[:2] == [9, 8]

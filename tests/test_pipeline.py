@@ -1,0 +1,182 @@
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import pandas as pd
+import psutil
+import pytest
+
+from peta_viz import pipeline
+from peta_viz.errors import InvalidDataError, PetaVizError, StageError
+from peta_viz.imageset import ImageSet
+from peta_viz.peta import read_peta
+from peta_viz.pipeline import STAGES, known_parameters, run_stages
+from peta_viz.sample import RELEASE
+from tests.conftest import QUICK, run_cli
+
+TABLES = ["images", "labels", "components", "cleaning"]
+
+
+def _tables(folder):
+    frames = {name: pd.read_parquet(folder / f"{name}.parquet") for name in TABLES}
+    frames["images"] = frames["images"].drop(columns="path")
+    for name in ("experiments", "training", "truth_scores"):
+        frames[name] = pd.read_csv(folder / f"{name}.csv")
+    return frames
+
+
+def _assert_same(one, other):
+    for name, frame in _tables(one).items():
+        pd.testing.assert_frame_equal(frame, _tables(other)[name], obj=name)
+
+
+def test_the_run_folder_holds_what_is_promised(run_folder):
+    names = {path.name for path in run_folder.iterdir()}
+    files = {f"{name}.parquet" for name in TABLES} | {"experiments.csv", "index.html"}
+    assert files | {"notebooks", "reports"} <= names
+    for stage in STAGES:
+        assert (run_folder / "notebooks" / f"{stage.name}.ipynb").is_file()
+        assert (run_folder / "reports" / f"{stage.name}.html").is_file()
+    imageset = ImageSet.from_parquet(run_folder)
+    raw = read_peta(run_folder / "sample" / RELEASE)
+    pd.testing.assert_frame_equal(imageset.labels, raw.labels)
+    assert imageset.heads == raw.heads
+    components = pd.read_parquet(run_folder / "components.parquet")
+    assert components["size"].sum() == len(imageset)
+    assert {"disagreement", "is_bad_component_std_80"} <= set(components.columns)
+
+
+def test_train_and_validation_share_no_unit(run_folder):
+    images = ImageSet.from_parquet(run_folder).images
+    for column in ("component_id", "person_id"):
+        assert images.groupby(column)["split"].nunique().max() == 1
+
+
+def test_no_connection_beyond_this_machine(traced_run):
+    log = (traced_run / "strace.log").read_text()
+    assert "AF_UNIX" in log  # the tracing works: kernels talk over local sockets
+    assert re.findall(r".*sa_family=AF_INET6?.*", log) == []
+
+
+def test_finished_stages_are_kept_and_changed_ones_done_again(run_folder, tmp_path):
+    folder = tmp_path / "out"
+    shutil.copytree(run_folder, folder)
+    parameters = json.loads((folder / "stages" / "02_cleaning.json").read_text())["parameters"]
+    assert parameters["strategies"] == ["component_pruning"]
+    shutil.rmtree(folder / "sample")  # the copy's own sample is drawn again, at another place
+    said = run_cli("run", "--out", folder, *QUICK).stderr
+    assert "01_components …" in said
+    again = run_cli("run", "--out", folder, *QUICK).stderr
+    assert again.count("was done before, kept") == 4
+    (folder / "experiments.csv").unlink()
+    third = run_cli("run", "--out", folder, *QUICK).stderr
+    assert third.count("was done before, kept") == 3
+    assert "04_experiments done" in third
+    _assert_same(folder, run_folder)
+
+
+def test_killed_in_any_stage_it_carries_on_to_the_same_tables(run_folder, tmp_path):
+    folder = tmp_path / "out"
+    command = [sys.executable, "-m", "peta_viz", "run", "--out", str(folder), *QUICK]
+    for stage in STAGES:
+        running = folder / "notebooks" / f"{stage.name}.running.ipynb"
+        process = subprocess.Popen(command, stderr=subprocess.DEVNULL, start_new_session=True)
+        deadline = time.monotonic() + 120
+        # The second executed cell of the stage has begun.
+        while not (running.is_file() and '"status": "completed"' in _text(running)):
+            assert process.poll() is None, f"{stage.name} ended before it could be killed"
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        children = psutil.Process(process.pid).children(recursive=True)
+        os.killpg(process.pid, signal.SIGKILL)
+        for child in children:
+            if child.is_running():
+                child.kill()
+        process.wait()
+        assert not (folder / "stages" / f"{stage.name}.json").exists()
+    assert "01_components was done before" in run_cli("run", "--out", folder, *QUICK).stderr
+    _assert_same(folder, run_folder)
+    leftovers = [p for p in folder.rglob("*") if ".partial" in p.name or ".running" in p.name]
+    assert [p for p in leftovers if p.suffix == ".ipynb"] == []
+
+
+def _text(path):
+    try:
+        return path.read_text()
+    except FileNotFoundError:  # renamed at this moment
+        return ""
+
+
+def test_an_unknown_parameter_is_refused_before_any_work(tmp_path):
+    with pytest.raises(InvalidDataError, match="'treshold'; did you mean 'threshold'") as caught:
+        run_stages(tmp_path, {"treshold": 0.7, "root": "x"})
+    assert "known are" in str(caught.value)
+    assert not (tmp_path / "notebooks").exists()
+
+
+def test_a_failing_cell_is_shown_with_its_reason(tmp_path):
+    said = []
+    with pytest.raises(StageError) as caught:
+        run_stages(tmp_path, {"root": str(tmp_path / "nowhere")}, say=said.append)
+    message = str(caught.value)
+    assert "01_components failed in this cell:" in message
+    assert "imageset, summary = read_images(" in message
+    assert "the folder does not exist" in message
+    assert (tmp_path / "notebooks" / "01_components.running.ipynb").is_file()
+    assert not (tmp_path / "stages").exists()
+    assert said == ["01_components …"]
+
+
+def test_two_runs_in_one_folder_are_refused(tmp_path):
+    with pipeline.FileLock(tmp_path / ".lock"), pytest.raises(PetaVizError, match="another run"):
+        run_stages(tmp_path, {"root": "x"})
+
+
+def test_every_option_of_the_command_is_a_parameter_of_a_notebook():
+    known = {name for stage in STAGES for name in known_parameters(stage.name)}
+    assert {"root", "table", "reid", "threshold", "strategies", "weights", "truth", "out"} <= known
+
+
+def test_an_own_table_with_hostile_text(tmp_path, write_image):
+    evil = "<script>alert('x')</script>"
+    rows = []
+    for group in range(12):
+        for copy in range(3):
+            name = f"bilder/{group} {evil.replace('/', '')} ünï 'q' {copy}.png"
+            write_image(name, seed=group, size=(48 + copy, 96))
+            odd = group % 4 == 0 and copy == 0
+            kind = "other" if odd else f"{evil} {group % 2}"
+            rows.append({"file": name, "art": kind, evil: int(group % 3 == 0)})
+    broken = tmp_path / rows[-1]["file"]
+    broken.write_bytes(broken.read_bytes()[:80])
+    pd.DataFrame(rows).to_csv(tmp_path / "t.csv", index=False)
+    said = run_cli(
+        *("run", "--out", tmp_path / "out", "--table", tmp_path / "t.csv"),
+        *("--path-column", "file", "--label-columns", evil, "--class-columns", "art"),
+        *("--clean", "label_pruning:ratio=0.5", "--clean", "component_pruning", *QUICK),
+    )
+    assert said.stdout.startswith("report: ")
+    pages = [tmp_path / "out" / "index.html", *(tmp_path / "out" / "reports").iterdir()]
+    assert len(pages) == 5
+    for page in pages:
+        assert "<script>alert" not in page.read_text()
+    assert "&lt;script&gt;alert" in pages[0].read_text()
+    images = ImageSet.from_parquet(tmp_path / "out").images
+    assert images["problem"].ne("").sum() == 1
+    assert "images could not be decoded" in pages[0].read_text()
+    changes = pd.read_parquet(tmp_path / "out" / "cleaning.parquet")
+    assert set(changes.loc[changes["strategy"] == "label_pruning", "label"]) == {"art=other"}
+
+
+def test_a_melting_threshold_is_said_on_the_page_and_in_the_terminal(tmp_path, sample_folder):
+    done = run_cli(
+        *("run", "--out", tmp_path, "--root", sample_folder / RELEASE, "--threshold", "0.9"),
+        *QUICK,
+    )
+    assert "warning: the largest component holds" in done.stderr
+    assert "try threshold=" in (tmp_path / "index.html").read_text()

@@ -1,0 +1,32 @@
+import matplotlib.pyplot as plt
+import pandas as pd
+import pytest
+
+from peta_viz import plots
+from peta_viz.agreement import count_labels, measure_components
+
+
+@pytest.fixture
+def imageset(make_set):
+    return make_set({"a": "x $y$", "b": "x", "c": "x"}, components=[0, 0, 1])
+
+
+def test_figures_are_returned_and_not_shown(imageset, tmp_path):
+    components = measure_components(imageset)
+    history = pd.DataFrame(
+        {"trained_on": ["raw", "raw"], "epoch": [1, 2], "loss": [2, 1], "validation_f1": [0, 1]}
+    )
+    table = pd.DataFrame({"A": [0.5], "B": [0.6], "components": [3]}, index=["$gender"])
+    figures = [
+        plots.plot_sizes(components),
+        plots.plot_measures(components),
+        plots.plot_contested(count_labels(imageset)),
+        plots.plot_history(history),
+        plots.plot_experiments(table),
+    ]
+    assert not plt.get_fignums()
+    for number, figure in enumerate(figures):
+        figure.savefig(tmp_path / f"{number}.png")
+    assert [text.get_text() for text in figures[2].axes[0].get_yticklabels()] == [r"\$y\$"]
+    assert [bar.get_width() for bar in figures[2].axes[0].patches] == [1]
+    assert [bar.get_height() for bar in figures[4].axes[0].patches] == [0.5, 0.6]

@@ -1,0 +1,55 @@
+import nbformat
+import pandas as pd
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+
+from peta_viz.report import notebook_to_html, read_notes, write_index
+
+VIEW = "application/vnd.jupyter.widget-view+json"
+
+
+def test_a_report_has_results_but_no_code_no_progress_and_no_address(tmp_path):
+    outputs = [
+        new_output("stream", name="stdout", text="a result"),
+        new_output("stream", name="stderr", text="\rembedding: 3%"),
+        new_output("display_data", {VIEW: {}, "text/plain": "dead widget"}),
+        new_output("display_data", {VIEW: {}, "text/html": "<b>still picture</b>"}),
+    ]
+    code = new_code_cell("secret_code()", outputs=outputs, execution_count=1)
+    notebook = new_notebook(cells=[new_markdown_cell("# Title\n\n$x$"), code])
+    notebook.metadata["widgets"] = {"application/vnd.jupyter.widget-state+json": {"state": {}}}
+    nbformat.write(notebook, tmp_path / "a.ipynb")
+    notebook_to_html(tmp_path / "a.ipynb", tmp_path / "out" / "a.html", title="<Title>")
+    html = (tmp_path / "out" / "a.html").read_text()
+    assert "a result" in html
+    assert "<b>still picture</b>" in html
+    for absent in ("secret_code", "embedding", "dead widget", "<Title>", "cdnjs", 'src="http'):
+        assert absent not in html
+    assert "default-src 'none'" in html
+
+
+def test_the_index_tells_the_main_figures(run_folder):
+    page = (run_folder / "index.html").read_text()
+    components = pd.read_parquet(run_folder / "components.parquet")
+    multiple = components[components["size"] > 1]
+    assert f"<b>{len(multiple)}</b>components of two or more images" in page
+    assert f"holding {multiple['size'].sum()}; the largest {components['size'].max()}" in page
+    assert f"<b>{components['is_bad_component_disagreement_80'].sum()}</b>flagged bad" in page
+    assert page.count("data:image/jpeg;base64,") > 10
+    assert "Experiments A, B and C" in page
+    assert "Compared with the planted errors" in page
+
+
+def test_the_index_escapes_what_the_run_was_told(run_folder, tmp_path):
+    evil = "<script>alert(1)</script>"
+    for name in ("images", "labels", "components", "cleaning"):
+        (tmp_path / f"{name}.parquet").write_bytes((run_folder / f"{name}.parquet").read_bytes())
+    (tmp_path / "experiments.csv").write_bytes((run_folder / "experiments.csv").read_bytes())
+    page = write_index(tmp_path, parameters={"root": evil}, seconds={"01_x": 1.0}, notes=[evil])
+    html = page.read_text()
+    assert evil not in html
+    assert html.count("&lt;script&gt;alert(1)") == 2
+    assert "Compared with the planted errors" not in html
+
+
+def test_no_notes_are_no_notes(tmp_path):
+    assert read_notes(tmp_path) == []

@@ -1,0 +1,55 @@
+import pandas as pd
+import pytest
+
+from peta_viz.errors import InvalidDataError
+from peta_viz.sources import read_images
+
+
+@pytest.fixture
+def table(tmp_path, write_image):
+    for n in range(3):
+        write_image(f"pictures/{n}.png", seed=n)
+    frame = pd.DataFrame({"file": [f"pictures/{n}.png" for n in range(3)], "cat": [1, 0, 1]})
+    frame["who"] = ["p", "p", "q"]
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    frame.to_parquet(tmp_path / "t.parquet")
+    return tmp_path / "t.csv"
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+def test_a_table_and_its_paths_beside_it(table, suffix):
+    imageset, summary = read_images(
+        table=str(table.with_suffix(suffix)),
+        path_column="file",
+        label_columns=["cat"],
+        person_column="who",
+    )
+    assert imageset.images["problem"].tolist() == ["", "", ""]
+    assert imageset.images["person_id"].tolist() == ["p", "p", "q"]
+    assert summary.loc["cat"].tolist() == [2, 3]
+
+
+def test_images_may_lie_elsewhere_but_paths_stay_there(table, tmp_path):
+    options = {"table": str(table), "path_column": "file", "label_columns": ["cat"]}
+    moved = tmp_path / "elsewhere"
+    (tmp_path / "pictures").rename(tmp_path / "elsewhere_pictures")
+    moved.mkdir()
+    (tmp_path / "elsewhere_pictures").rename(moved / "pictures")
+    imageset, _ = read_images(**options, images_root=str(moved))
+    assert imageset.images["problem"].tolist() == ["", "", ""]
+    frame = pd.read_csv(table)
+    frame.assign(file="../" + frame["file"]).to_csv(table, index=False)
+    with pytest.raises(InvalidDataError, match="leads out of the folder"):
+        read_images(**options, images_root=str(moved))
+
+
+def test_input_that_is_none(tmp_path):
+    with pytest.raises(InvalidDataError, match="give either root"):
+        read_images()
+    with pytest.raises(InvalidDataError, match="there is no such file"):
+        read_images(table=str(tmp_path / "gone.csv"))
+    with pytest.raises(InvalidDataError, match=r"one of \.csv, \.parquet"):
+        read_images(table=str(tmp_path / "gone.xlsx"))
+    (tmp_path / "bad.parquet").write_text("hello")
+    with pytest.raises(InvalidDataError, match="it cannot be read"):
+        read_images(table=str(tmp_path / "bad.parquet"))

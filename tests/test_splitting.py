@@ -1,0 +1,56 @@
+import numpy as np
+import pytest
+
+from peta_viz.errors import InvalidDataError
+from peta_viz.splitting import split, units
+
+
+def test_units_join_components_and_persons_until_nothing_crosses(make_set):
+    imageset = make_set(
+        dict.fromkeys("abcdef", "x"),
+        components=[7, 7, 3, 3, 9, 1],
+        person_id=["p", "q", "q", "r", "s", "t"],
+    )
+    assert units(imageset).tolist() == [0, 0, 0, 0, 1, 2]
+
+
+@pytest.fixture
+def large(make_set):
+    rng = np.random.default_rng(0)
+    count = 2000
+    imageset = make_set({f"{n:04d}": "x" for n in range(count)})
+    return imageset.with_columns(
+        component_id=rng.integers(0, 900, count), person_id=rng.integers(0, 5000, count).astype(str)
+    )
+
+
+def test_no_unit_lies_on_two_sides(large):
+    made = split(large, seed=3)
+    for column in ("component_id", "person_id"):
+        assert made.images.groupby(column)["split"].nunique().max() == 1
+
+
+def test_the_shares_are_kept_and_the_seed_decides(make_set):
+    imageset = make_set({f"{n:04d}": "x" for n in range(1500)})
+    imageset = imageset.with_columns(component_id=np.repeat(np.arange(750), 2))
+    made = split(imageset, seed=1).images["split"]
+    shares = made.value_counts(normalize=True)
+    assert shares["train"] == pytest.approx(0.6, abs=0.01)
+    assert shares["test"] == pytest.approx(0.2, abs=0.01)
+    assert made.equals(split(imageset, seed=1).images["split"])
+    assert not made.equals(split(imageset, seed=2).images["split"])
+
+
+def test_each_side_gets_its_share_of_multiple_components(make_set):
+    imageset = make_set({f"{n:04d}": "x" for n in range(1000)})
+    ids = np.concatenate([np.repeat(np.arange(50), 2), np.arange(100, 1000)])
+    made = split(imageset.with_columns(component_id=ids)).images.iloc[:100]
+    assert made["split"].value_counts(normalize=True)["validation"] == pytest.approx(0.2, abs=0.03)
+
+
+def test_what_cannot_be_split_is_told(make_set):
+    imageset = make_set({"a": "x", "b": "x"}, components=[0, 0])
+    with pytest.raises(InvalidDataError, match="1 units cannot be split into 3"):
+        split(imageset)
+    with pytest.raises(InvalidDataError, match="must add up to 1"):
+        split(imageset, shares={"train": 0.5, "test": 0.4})

@@ -1,0 +1,106 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from peta_viz.errors import InvalidDataError
+from peta_viz.imageset import Head
+from peta_viz.training import loop
+from peta_viz.training.config import TrainConfig
+from peta_viz.training.loop import load_model, train
+from peta_viz.training.predict import predict
+
+CONFIG = TrainConfig(
+    epochs=3, height_px=32, width_px=32, batch_size=8, learning_rate=3e-3, weights=None, seed=4
+)
+
+
+@pytest.fixture
+def task(make_set):
+    """Bright images are `x`, dark ones are not, `f` or `m` says the same; half are judged."""
+    rng = np.random.default_rng(0)
+    bright = np.arange(48) % 3 == 0
+    rows = {f"{n:02d}": "x f" if b else "m" for n, b in enumerate(bright)}
+    heads = [Head("gender", ("f", "m"), "exclusive"), Head("rest", ("x",))]
+    imageset = make_set(rows, components=np.arange(48) // 3 * 3 + np.arange(48) % 3, heads=heads)
+    side = np.where(np.arange(48) % 2, "validation", "train")
+    noise = rng.integers(0, 60, (48, 32, 32, 3), dtype=np.uint8)
+    return imageset.with_columns(split=side), noise + (bright * 180).astype(np.uint8)[
+        :, None, None, None
+    ]
+
+
+def _train(task, folder, config=CONFIG):
+    imageset, pixels = task
+    return train(
+        imageset, config, folder, pixels=pixels, index=imageset.images.index, progress=False
+    )
+
+
+def test_it_learns_what_can_be_seen(task, tmp_path):
+    history = _train(task, tmp_path, replace(CONFIG, epochs=30))
+    assert history["loss"].iloc[-1] < history["loss"].iloc[0] / 2
+    assert history["validation_f1"].max() > 0.9
+
+
+def test_the_same_seed_gives_the_same_history(task, tmp_path):
+    one, two = _train(task, tmp_path / "1"), _train(task, tmp_path / "2")
+    assert one.equals(two)
+    assert not one.equals(_train(task, tmp_path / "3", replace(CONFIG, seed=5)))
+
+
+def test_an_interrupted_training_carries_on_to_the_same_result(task, tmp_path, monkeypatch):
+    undisturbed = _train(task, tmp_path / "whole")
+    seen = []
+
+    def stop(model, optimiser, side, heads, config, pixels, epoch, bar):
+        seen.append(epoch)
+        if len(seen) == 2:
+            raise KeyboardInterrupt
+        return original(model, optimiser, side, heads, config, pixels, epoch, bar)
+
+    original = loop._train_epoch
+    monkeypatch.setattr(loop, "_train_epoch", stop)
+    with pytest.raises(KeyboardInterrupt):
+        _train(task, tmp_path / "cut")
+    carried_on = _train(task, tmp_path / "cut")
+    assert seen == [0, 1, 1, 2]  # the first epoch is not done twice
+    assert carried_on.equals(undisturbed)
+    whole, cut = (
+        torch.load(tmp_path / name / "last.pt", weights_only=True)["model"]
+        for name in ("whole", "cut")
+    )
+    assert all(torch.equal(whole[name], cut[name]) for name in whole)
+
+
+def test_other_data_or_settings_start_again(task, tmp_path):
+    _train(task, tmp_path)
+    other = _train(task, tmp_path, replace(CONFIG, learning_rate=1e-3))
+    assert other.equals(_train(task, tmp_path / "fresh", replace(CONFIG, learning_rate=1e-3)))
+
+
+def test_the_best_epoch_is_what_is_loaded(task, tmp_path):
+    imageset, pixels = task
+    history = _train(task, tmp_path)
+    model, config, heads = load_model(tmp_path / "best.pt")
+    assert config == CONFIG
+    assert heads == imageset.heads
+    validation = imageset.subset(imageset.images["split"] == "validation")
+    side = loop.Side.of(validation, imageset.images.index, config)
+    probabilities = predict(model, side.groups, pixels, config, heads)
+    assert probabilities.columns.tolist() == ["f", "m", "x"]
+    np.testing.assert_allclose(probabilities[["f", "m"]].sum(axis=1), 1, atol=1e-5)
+    table = loop.evaluate(probabilities.set_axis(side.targets.values.index), side.targets, heads)
+    assert loop.mean_macro_f1(table) == history["validation_f1"].max()
+
+
+def test_small_components_can_be_left_out(task, tmp_path):
+    with pytest.raises(InvalidDataError, match="no components of 2 images and more"):
+        _train(task, tmp_path, replace(CONFIG, min_component_size=2))
+
+
+def test_what_is_no_checkpoint_is_told(tmp_path):
+    (tmp_path / "a.pt").write_bytes(b"hello")
+    with pytest.raises(InvalidDataError, match="not a peta-viz checkpoint"):
+        load_model(tmp_path / "a.pt")
