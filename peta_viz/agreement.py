@@ -46,12 +46,12 @@ class LabelCounts:
 
     @property
     def ratios(self) -> pd.DataFrame:
-        """Label ratios: count over the images where the label is known, NaN where there is none."""
+        """Label ratios: count over the images where the label is known; NaN if there is none."""
         return self.carried / self.known.where(self.known > 0)
 
     @property
     def contested(self) -> pd.DataFrame:
-        """Boolean frame of the same shape: do some images carry the label and others not?"""
+        """Boolean frame of the same shape: some images carry the label and others do not."""
         return (self.carried > 0) & (self.carried < self.known)
 
 
@@ -136,8 +136,7 @@ def _measures(counts: LabelCounts) -> pd.DataFrame:
     number = np.maximum(occurs.sum(axis=1), 1)
 
     def mean(values: "np.ndarray[Any, Any]") -> "np.ndarray[Any, Any]":
-        total: np.ndarray[Any, Any] = np.where(occurs, values, 0.0).sum(axis=1)
-        return total / number
+        return np.asarray(np.where(occurs, values, 0.0).sum(axis=1) / number)
 
     def centred(values: "np.ndarray[Any, Any]") -> "np.ndarray[Any, Any]":
         return np.where(occurs, values - mean(values)[:, None], 0.0)

@@ -125,11 +125,6 @@ def _trunk(weights: str | None) -> Any:
         ) from error
     absent = [name for name in missing if not name.startswith("classifier.")]
     if absent or unexpected:
-        raise InvalidDataError(
-            str(path),
-            [
-                f"it does not fit torchvision's MobileNetV2: missing tensors {len(absent)}, "
-                 f"unknown tensors {len(unexpected)}"
-            ],
-        )
+        problem = f"{len(absent)} tensors missing, {len(unexpected)} unknown"
+        raise InvalidDataError(str(path), [f"it does not fit torchvision's MobileNetV2: {problem}"])
     return trunk
