@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from peta_viz.agreement import Flag, flag_components, measure_components
+    from peta_viz.cleaning import Cleaning, clean
     from peta_viz.components import cluster
     from peta_viz.embedding import embed
     from peta_viz.experiments import run_experiments, train_models
     from peta_viz.imageset import Head, ImageSet
     from peta_viz.peta import read_peta
-    from peta_viz.pruning import Cleaning, clean, parse_strategy
+    from peta_viz.pruning import parse_strategy
     from peta_viz.sample import make_sample
     from peta_viz.splitting import split
     from peta_viz.stills import show_components
@@ -22,11 +23,11 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _MODULES = {
-    "Cleaning": "pruning",
+    "Cleaning": "cleaning",
     "Flag": "agreement",
     "Head": "imageset",
     "ImageSet": "imageset",
-    "clean": "pruning",
+    "clean": "cleaning",
     "cluster": "components",
     "embed": "embedding",
     "flag_components": "agreement",

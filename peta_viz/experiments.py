@@ -6,9 +6,9 @@ from typing import Literal
 
 import pandas as pd
 
+from peta_viz.cleaning import Cleaning
 from peta_viz.evaluation import evaluate
 from peta_viz.imageset import ImageSet
-from peta_viz.pruning import Cleaning
 from peta_viz.training.config import TrainConfig
 from peta_viz.training.data import decode_all, readable
 from peta_viz.training.loop import Side, load_model, train

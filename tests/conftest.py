@@ -13,6 +13,17 @@ from PIL import Image
 from peta_viz.imageset import Head, ImageSet
 from peta_viz.sample import make_sample
 
+RAW = {
+    "a": "x y",
+    "b": "x y",
+    "c": "x y",
+    "d": "x z",
+    "e": "x y",
+    "f": "x",
+    "g": "y",
+    "h": "z",
+    "i": "z",
+}
 QUICK = ["--epochs", "2", "--set", "height_px=32", "--set", "width_px=32"]
 
 
@@ -64,6 +75,34 @@ def make_set():
         return ImageSet(images, values, known, tuple(heads))
 
     return make
+
+
+@pytest.fixture
+def drawn_up(make_set):
+    """Four images (y 3/4, z 1/4), a pair that disagrees, one that shares nothing, a single."""
+    rows = {
+        "a": "x y",
+        "b": "x y",
+        "c": "x y",
+        "d": "x z",
+        "e": "x y",
+        "f": "x",
+        "g": "y",
+        "h": "z",
+    }
+    return make_set(rows | {"i": "z"}, components=[0, 0, 0, 0, 1, 1, 2, 2, 3])
+
+
+def state_of(imageset):
+    """Write each image as its labels, with a question mark where not known."""
+    return {
+        image: " ".join(
+            label if imageset.labels.loc[image, label] else f"?{label}"
+            for label in imageset.labels.columns
+            if imageset.labels.loc[image, label] or not imageset.known.loc[image, label]
+        )
+        for image in imageset.images.index
+    }
 
 
 @pytest.fixture(scope="session")

@@ -56,7 +56,7 @@ def test_near_copies_of_the_sample_come_together(clustered):
     assert 55 <= (sizes > 1).sum() <= 75
     assert sizes.max() <= 12
     street = clustered.images[clustered.images["subset"] == "SampleStreet"]
-    assert (street.groupby("person_id")["component_id"].nunique() == 1).mean() > 0.95
+    assert (street.groupby("person_id")["component_id"].nunique() == 1).mean() > 0.9
 
 
 def test_fastdup_figures_come_along(clustered):

@@ -2,9 +2,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from peta_viz.cleaning import clean
 from peta_viz.experiments import run_experiments, train_models
 from peta_viz.imageset import Head
-from peta_viz.pruning import ComponentPruning, clean
+from peta_viz.pruning import ComponentPruning
 from peta_viz.splitting import split
 from peta_viz.training.config import TrainConfig
 
