@@ -209,7 +209,9 @@ class Flag:
     def name(self) -> str:
         """The column's name, such as ``is_bad_component_std_80``."""
         if self.absolute is not None:
-            return f"is_bad_component_{self.measure}_abs{self.absolute:.2f}"
+            digits = f"{self.absolute:.2f}"
+            exact = digits if float(digits) == self.absolute else f"{self.absolute:g}"
+            return f"is_bad_component_{self.measure}_abs{exact}"
         suffix = "_all" if self.over == "all" else ""
         return f"is_bad_component_{self.measure}_{self.percentile:g}{suffix}"
 

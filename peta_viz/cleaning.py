@@ -52,7 +52,8 @@ class Cleaning:
         cells = self.changes[~out].drop_duplicates(["image_id", "label"], keep="last")
         rows = imageset.images.index.get_indexer(pd.Index(cells["image_id"]))
         columns = imageset.labels.columns.get_indexer(pd.Index(cells["label"]))
-        if (rows < 0).any() or (columns < 0).any():
+        gone = self.changes.loc[out, "image_id"]
+        if (rows < 0).any() or (columns < 0).any() or not gone.isin(imageset.images.index).all():
             raise InvalidDataError(
                 "the cleaning", ["it names images or labels that this image set does not have"]
             )
@@ -60,9 +61,7 @@ class Cleaning:
         known = imageset.known.to_numpy(copy=True)
         labels[rows, columns] = cells["after"] == "yes"
         known[rows, columns] = cells["after"] != "unknown"
-        return _with(imageset, labels, known).subset(
-            ~imageset.images.index.isin(self.changes.loc[out, "image_id"])
-        )
+        return _with(imageset, labels, known).subset(~imageset.images.index.isin(gone))
 
     def summary(self) -> pd.DataFrame:
         """Count what each step did.

@@ -54,6 +54,13 @@ def run(
             help="The table's column that says who or what an image shows.", rich_help_panel=_INPUT
         ),
     ] = None,
+    missing: Annotated[
+        str,
+        typer.Option(
+            help="What an empty cell among the table's labels means: error or unknown.",
+            rich_help_panel=_INPUT,
+        ),
+    ] = "error",
     images_root: Annotated[
         Path | None,
         typer.Option(
@@ -135,6 +142,7 @@ def run(
         "label_columns": _names(label_columns),
         "class_columns": _names(class_columns),
         "person_column": person_column,
+        "missing": missing,
         "images_root": _absolute(images_root),
         "reid": _absolute(reid),
         "threshold": threshold,
@@ -149,7 +157,7 @@ def run(
     }
     from peta_viz.pipeline import run_stages  # noqa: PLC0415 - help should not wait for papermill
 
-    if root is None and table is None:
+    if parameters["root"] is None and parameters["table"] is None:
         from peta_viz.sample import TRUTH, make_sample  # noqa: PLC0415
 
         typer.echo("no --root and no --table: drawing the sample", err=True)

@@ -97,7 +97,11 @@ def cluster(
     _check(imageset, threshold, vectors, neighbours, backend)
 
     usable = (imageset.images["problem"] == "").to_numpy(copy=True)
-    if vectors is not None:
+    if vectors is None:
+        # fastdup takes truncated pictures, which nothing after it could decode.
+        imageset = imageset.with_columns(problem=_decoding_problems(imageset))
+        usable = (imageset.images["problem"] == "").to_numpy()
+    else:
         usable &= ~np.isnan(vectors).any(axis=1)
     rows = np.flatnonzero(usable)
     paths = imageset.images["path"].to_numpy()[rows].tolist()
@@ -266,6 +270,12 @@ def _outlier_distance(count: int, pairs: pd.DataFrame) -> np.ndarray[Any, np.dty
     for end in ("first", "second"):
         np.maximum.at(nearest, pairs[end].to_numpy(), pairs["similarity"].to_numpy(np.float32))
     return 1 - nearest
+
+
+def _decoding_problems(imageset: ImageSet) -> "pd.Series[str]":
+    problem = imageset.images["problem"]
+    found = problems_of(imageset.images["path"])
+    return problem.where(problem != "", pd.Series(found, index=problem.index, dtype="str"))
 
 
 def _problems(

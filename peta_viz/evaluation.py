@@ -81,8 +81,9 @@ def headline(experiments: pd.DataFrame, component_size: str) -> pd.DataFrame:
         index="head", columns="experiment", values="macro_f1", sort=False, dropna=False
     )
     first = chosen[chosen["experiment"] == table.columns[0]].set_index("head")["components"]
-    table.loc["mean"] = table.mean()
+    mean = table.mean().to_frame("mean").T
     table["components"] = first.reindex(table.index).astype("Int64")
+    table = pd.concat([table, mean]).astype({"components": "Int64"})
     table.columns.name = None
     return table
 

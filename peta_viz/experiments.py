@@ -9,6 +9,7 @@ import pandas as pd
 from peta_viz.cleaning import Cleaning
 from peta_viz.evaluation import evaluate
 from peta_viz.imageset import ImageSet
+from peta_viz.splitting import side_of
 from peta_viz.training.config import TrainConfig
 from peta_viz.training.data import decode_all, readable
 from peta_viz.training.loop import Side, load_model, train
@@ -113,9 +114,7 @@ def run_experiments(
         "raw": readable(imageset),
         "cleaned": readable(cleaning.apply(imageset)),
     }
-    sides = {
-        state: chosen.subset(chosen.images["split"] == split) for state, chosen in sides.items()
-    }
+    sides = {state: side_of(chosen, split) for state, chosen in sides.items()}
     _, settings, _ = models["raw"]
     pixels = decode_all(sides["raw"], settings.height_px, settings.width_px, progress=progress)
     tables = []

@@ -96,15 +96,8 @@ def inspect_headers(paths: "pd.Series[str]") -> pd.DataFrame:
 
 def problems_of(paths: Iterable[str]) -> list[str]:
     """Decode each file and return the reason it fails, or an empty text where it does not."""
-    reasons = []
-    for path in paths:
-        try:
-            open_rgb(path)
-        except UnreadableImageError as error:
-            reasons.append(error.reason)
-        else:
-            reasons.append("")
-    return reasons
+    with ThreadPoolExecutor() as pool:
+        return list(pool.map(_problem_of, paths, chunksize=64))
 
 
 def thumbnail_uri(path: str | Path, height_px: int) -> str:
@@ -153,6 +146,14 @@ def load_batch(
         except UnreadableImageError:
             readable[row] = False
     return pixels, readable
+
+
+def _problem_of(path: str) -> str:
+    try:
+        open_rgb(path)
+    except UnreadableImageError as error:
+        return error.reason
+    return ""
 
 
 def _header(path: str) -> tuple[int, int, str]:

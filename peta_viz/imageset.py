@@ -165,14 +165,16 @@ class ImageSet:
         images = pd.DataFrame(
             {
                 "path": files,
-                "subset": frame[subset].astype("str").to_numpy() if subset else "",
-                "person_id": frame[person_id].astype("str").to_numpy() if person_id else index,
+                "subset": _text(frame[subset], "") if subset else "",
+                "person_id": _text(frame[person_id], ids) if person_id else index,
             },
             index=index,
         )
         images = images.join(inspect_headers(images["path"]))
         others = [c for c in frame.columns if c not in {*named, *images.columns}]
-        images = images.join(frame[others].set_axis(index))
+        extra = frame[others].set_axis(index)
+        mixed = extra.select_dtypes(object).columns
+        images = images.join(extra.astype(dict.fromkeys(mixed, "str")))
         if heads is None:
             heads = [Head("labels", tuple(labels))] if labels else []
         return cls(images, values.set_axis(index), known.set_axis(index), (*heads, *class_heads))
@@ -186,6 +188,8 @@ class ImageSet:
             A boolean mask over the images, shape ``(images,)``, or the ids to keep.
 
         """
+        if isinstance(rows, pd.Series) and rows.dtype == bool:
+            rows = rows.reindex(self.images.index, fill_value=False)
         mask = np.asarray(rows if isinstance(rows, np.ndarray | pd.Series) else list(rows))
         if mask.dtype != bool:
             unknown = pd.Index(mask).difference(self.images.index)
@@ -334,11 +338,20 @@ def _frame_problems(
     ]
     if not len(frame):
         problems.append("there is no image in it")
+    twice = frame.columns[frame.columns.duplicated()].unique()
+    problems += [f"there is more than one column {column!r}" for column in twice]
+    if path in frame.columns and not twice.size and frame[path].isna().any():
+        problems.append(f"column {path!r} is empty in {int(frame[path].isna().sum())} rows")
     if not labels and not classes:
         yes_no = [str(c) for c in frame.columns if c != path and _is_yes_no(frame[c])]
         hint = f"; these look like labels: {', '.join(yes_no)}" if yes_no else ""
         problems.append(f"no label is named (labels=… or classes=…){hint}")
     return problems
+
+
+def _text(column: "pd.Series[Any]", empty: "str | pd.Series[str]") -> "np.ndarray[Any, Any]":
+    """Return a column as text, with something else where it is empty."""
+    return column.astype("string").fillna(empty).to_numpy(dtype=object)
 
 
 def _is_yes_no(column: "pd.Series[Any]") -> bool:
@@ -387,8 +400,8 @@ def _label_matrices(
             )
         values[column] = given.isin([True]).to_numpy()
     for column in classes:
-        given = frame[column]
-        names = {f"{column}={value}": value for value in sorted(given.dropna().unique(), key=str)}
+        given = frame[column].astype("string")
+        names = {f"{column}={value}": value for value in sorted(given.dropna().unique())}
         for name, value in names.items():
             values[name] = (given == value).fillna(value=False).to_numpy(dtype=bool)
             known[name] = given.notna().to_numpy()

@@ -4,9 +4,11 @@ import difflib
 import hashlib
 import json
 import os
+import shutil
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,6 +23,7 @@ import peta_viz
 from peta_viz.errors import InvalidDataError, PetaVizError, StageError
 from peta_viz.files import write_text
 from peta_viz.report import notebook_to_html, read_notes, write_index
+from peta_viz.sources import table_paths
 
 
 @dataclass(frozen=True)
@@ -43,10 +46,13 @@ class Stage:
     outputs: tuple[str, ...]
 
 
+_INPUTS = ("root", "table", "reid", "weights", "truth")
 STAGES = (
     Stage("01_components", "Components", ("images.parquet", "labels.parquet", "notes.json")),
     Stage("02_cleaning", "Cleaning", ("components.parquet", "cleaning.parquet")),
-    Stage("03_training", "Training", ("training.csv",)),
+    Stage(
+        "03_training", "Training", ("training.csv", "models/raw/best.pt", "models/cleaned/best.pt")
+    ),
     Stage("04_experiments", "Experiments", ("experiments.csv",)),
 )
 
@@ -100,14 +106,11 @@ def run_stages(
     given = {**parameters, "out": str(out)}
     accepted = {stage.name: known_parameters(stage.name) for stage in STAGES}
     _refuse_unknown(given, {name for names in accepted.values() for name in names})
-    lock = FileLock(out / ".lock")
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        raise PetaVizError(
-            f"another run is at work in {out}: wait for it, or choose another folder"
-        ) from None
-    with lock:
+    _refuse_foreign_notebooks(out)
+    (out / "stages").mkdir(exist_ok=True)
+    with _locked(out):
+        if fresh:
+            shutil.rmtree(out / "models", ignore_errors=True)
         stamp = ""
         seconds: dict[str, float] = {}
         for number, stage in enumerate(STAGES):
@@ -129,6 +132,21 @@ def run_stages(
         return write_index(out, parameters=given, seconds=seconds, notes=notes)
 
 
+@contextmanager
+def _locked(out: Path) -> Iterator[None]:
+    lock = FileLock(out / ".lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise PetaVizError(
+            f"another run is at work in {out}: wait for it, or choose another folder"
+        ) from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
 def notebook_folder() -> Path:
     """Return where the notebooks lie: in the installed package, or in the source tree."""
     package = Path(peta_viz.__file__).parent
@@ -140,6 +158,16 @@ def known_parameters(stage: str) -> dict[str, Any]:
     """Return the parameters that a notebook declares, with their defaults as source text."""
     found = papermill.inspect_notebook(str(notebook_folder() / f"{stage}.ipynb"))
     return {name: entry["default"] for name, entry in found.items()}
+
+
+def _refuse_foreign_notebooks(out: Path) -> None:
+    """Keep a run from replacing notebooks that somebody works on by executed ones."""
+    found = [stage.name for stage in STAGES if (out / "notebooks" / f"{stage.name}.ipynb").exists()]
+    if found and not (out / "stages").is_dir():
+        raise InvalidDataError(
+            f"the run folder {out}",
+            ["a run would replace the notebooks/ in it, which no run made: choose another --out"],
+        )
 
 
 def _refuse_unknown(given: Mapping[str, Any], known: set[str]) -> None:
@@ -219,22 +247,28 @@ def _stamp(stage: Stage, parameters: Mapping[str, Any], before: str) -> str:
     digest = hashlib.sha256(f"{peta_viz.__version__}\0{before}".encode())
     digest.update((notebook_folder() / f"{stage.name}.ipynb").read_bytes())
     digest.update(json.dumps(parameters, sort_keys=True, default=str).encode())
-    for name, value in sorted(parameters.items()):
-        if name != "out" and isinstance(value, str):
-            _add_files(digest, Path(value))
+    for file in _input_files(parameters):
+        try:
+            stat = file.stat()
+            digest.update(f"{file}\0{stat.st_size}\0{stat.st_mtime_ns}\0".encode())
+        except OSError:
+            digest.update(f"{file}\0not there\0".encode())
     return digest.hexdigest()
 
 
-def _add_files(digest: Any, path: Path) -> None:
-    """Add name, size and time of every file at a path, if there is one."""
-    try:
-        files = sorted(path.rglob("*")) if path.is_dir() else [path] if path.exists() else []
-        for file in files:
-            stat = file.stat()
-            if file.is_file():
-                digest.update(f"{file}\0{stat.st_size}\0{stat.st_mtime_ns}\0".encode())
-    except OSError:
-        digest.update(b"unreadable")
+def _input_files(parameters: Mapping[str, Any]) -> Iterator[Path]:
+    """Name every file that a stage reads, besides those of the run folder."""
+    given = {name: Path(parameters[name]) for name in _INPUTS if parameters.get(name)}
+    yield from given.values()
+    if "root" in given:
+        yield from sorted(given["root"].rglob("*"))
+    if "reid" in given:
+        yield given["reid"].with_suffix(".bin")
+    if "table" in given:
+        folder = given["table"].parent
+        base = Path(parameters.get("images_root") or folder)
+        names = table_paths(str(given["table"]), parameters.get("path_column", "path"))
+        yield from (base / name for name in names)
 
 
 def _indent(source: str) -> str:

@@ -114,9 +114,11 @@ class LabelPruning:
         rare = (open_ & carried & (ratios < self.ratio))[rows]
         labels, known = imageset.labels.to_numpy(), imageset.known.to_numpy()
         if self.impute:
+            # A label that nobody answered for the component stays unknown.
+            answered = (open_ & (counts.known.to_numpy() > 0))[rows]
             stays = (carried & (ratios >= self.ratio))[rows]
-            labels = np.where(open_[rows], stays, labels)
-            known = known | open_[rows]
+            labels = np.where(answered, stays, labels)
+            known = known | answered
         else:
             labels, known = labels & ~rare, known & ~rare
         reason = f"fewer than {self.ratio:.0%} of the component's images carry it"

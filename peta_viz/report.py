@@ -124,7 +124,9 @@ def write_index(
             steps=list(dict.fromkeys(changes["strategy"])),
             table_columns=["head", *table.columns[:-1], "components judged in A"],
             table_rows=[[_text(cell) for cell in row] for row in table.itertuples()],
-            truth=pd.read_csv(truth, index_col=["strategy", "level"]) if truth.is_file() else None,
+            truth=pd.read_csv(truth, index_col=["strategy", "level"])
+            if parameters.get("truth") and truth.is_file()
+            else None,
             parameters=parameters,
             seconds=seconds,
             notes=notes,

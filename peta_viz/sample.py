@@ -4,6 +4,7 @@ Everything here is generated and planted, and called so. The planted errors are 
 ``truth.csv`` beside the release; nothing that is under test reads it.
 """
 
+import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -90,6 +91,7 @@ def make_sample(folder: str | Path, *, seed: int = 0) -> Path:
         other.unlink()
     shots = list(_shots(np.random.default_rng(seed)))
     for subset in (STREET, CAMPUS):
+        shutil.rmtree(root / subset, ignore_errors=True)  # another seed's, or half of one
         _write_subset(root / subset / "archive", [shot for shot in shots if shot.subset == subset])
     with atomic(folder / TRUTH) as partial:
         _truth(shots).to_csv(partial, index=False)

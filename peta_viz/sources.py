@@ -1,7 +1,8 @@
 """Where the images of a run come from: a PETA release, the user's own table, or the sample."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
 import pandas as pd
 
@@ -20,6 +21,7 @@ def read_images(
     person_column: str | None = None,
     subset_column: str | None = None,
     images_root: str | None = None,
+    missing: Literal["error", "unknown"] = "error",
 ) -> tuple[ImageSet, pd.DataFrame]:
     """Read the images of a run and say in a table what was found.
 
@@ -29,8 +31,8 @@ def read_images(
         Folder of a PETA release; give this or `table`.
     table
         A CSV or Parquet file with one row per image.
-    path_column, label_columns, class_columns, person_column, subset_column
-        Its columns; see `ImageSet.from_frame`.
+    path_column, label_columns, class_columns, person_column, subset_column, missing
+        Its columns and what its empty cells mean; see `ImageSet.from_frame`.
     images_root
         Folder that the table's relative paths start from; by default the table's own folder.
 
@@ -53,28 +55,37 @@ def read_images(
         return read_peta(root), peta_summary(root)
     assert table is not None
     imageset = ImageSet.from_frame(
-        _read_table(Path(table)),
+        _read_table(Path(table), [path_column, *class_columns, person_column, subset_column]),
         path=path_column,
         labels=label_columns,
         classes=class_columns,
         person_id=person_column,
         subset=subset_column,
         root=images_root or Path(table).parent,
+        missing=missing,
     )
     summary = pd.DataFrame({"images": imageset.labels.sum(), "known": imageset.known.sum()})
     return imageset, summary.rename_axis("label")
 
 
-def _read_table(file: Path) -> pd.DataFrame:
-    readers: dict[str, Callable[[Path], pd.DataFrame]] = {
-        ".csv": pd.read_csv,
-        ".parquet": pd.read_parquet,
-    }
-    if file.suffix.lower() not in readers:
-        raise InvalidDataError(str(file), [f"a table is one of {', '.join(readers)}"])
+def table_paths(table: str, path_column: str) -> list[str]:
+    """Return the paths a table names, or nothing where it cannot be read."""
+    try:
+        return _read_table(Path(table), [path_column])[path_column].dropna().astype("str").tolist()
+    except (InvalidDataError, KeyError):
+        return []
+
+
+def _read_table(file: Path, text_columns: Sequence[str | None]) -> pd.DataFrame:
+    """Read a table; in a CSV the named columns are text as it stands, and only "" is empty."""
+    if file.suffix.lower() not in (".csv", ".parquet"):
+        raise InvalidDataError(str(file), ["a table is one of .csv, .parquet"])
     if not file.is_file():
         raise InvalidDataError(str(file), ["there is no such file"])
     try:
-        return readers[file.suffix.lower()](file)
+        if file.suffix.lower() == ".parquet":
+            return pd.read_parquet(file)
+        types = {column: "str" for column in text_columns if column}
+        return pd.read_csv(file, dtype=types, keep_default_na=False, na_values=[""])
     except (ValueError, OSError) as error:
         raise InvalidDataError(str(file), [f"it cannot be read ({error})"]) from error

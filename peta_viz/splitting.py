@@ -85,7 +85,37 @@ def split(imageset: ImageSet, *, shares: Mapping[str, float] = SPLITS, seed: int
         # The middle of a unit decides, so that a large one does not tip the scale by its edge.
         middle = np.cumsum(sizes[order]) - sizes[order] / 2
         side[order] = np.searchsorted(bounds, middle / max(sizes[order].sum(), 1))
+    _fill_empty_sides(side, sizes, len(shares))
     names = np.array(list(shares), dtype=object)
     return imageset.with_columns(
         split=pd.Series(names[side[unit]], index=imageset.images.index, dtype="str")
     )
+
+
+def side_of(imageset: ImageSet, name: str) -> ImageSet:
+    """Return the images of one side of the split.
+
+    Raises
+    ------
+    InvalidDataError
+        If there are none, in so small a set or after so harsh a cleaning.
+
+    """
+    chosen = imageset.images["split"] == name
+    if not chosen.any():
+        raise InvalidDataError(
+            f"the {name} split",
+            ["no image is left in it: use more images, or clean with a milder rule"],
+        )
+    return imageset.subset(chosen)
+
+
+def _fill_empty_sides(
+    side: "np.ndarray[Any, np.dtype[np.int64]]",
+    sizes: "np.ndarray[Any, np.dtype[np.int64]]",
+    count: int,
+) -> None:
+    """Give each side that got no unit the smallest one of the side with the most, in place."""
+    for empty in np.flatnonzero(np.bincount(side, minlength=count) == 0):
+        donors = np.flatnonzero(side == np.bincount(side, minlength=count).argmax())
+        side[donors[sizes[donors].argmin()]] = empty

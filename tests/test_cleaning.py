@@ -76,3 +76,9 @@ def test_the_grid_tries_every_strategy_at_three_thresholds(drawn_up):
     }
     row = grid[(grid["strategy"] == "image_pruning")].iloc[1]
     assert row.tolist() == ["image_pruning", "ratio below 0.5", 1, 1, 0, 0]
+
+
+def test_imputing_does_not_answer_what_nobody_answered(make_set):
+    imageset = make_set({"a": "x ?y", "b": "x ?y", "c": "?y"}, components=[0, 0, 0])
+    cleaned = clean(imageset, [LabelPruning(0.5, impute=True)]).apply(imageset)
+    assert state_of(cleaned) == {"a": "x ?y", "b": "x ?y", "c": "x ?y"}

@@ -161,3 +161,32 @@ def test_of_very_many_problems_the_rest_is_counted():
     error = InvalidDataError("the table", [f"problem {n}" for n in range(30)])
     assert "problem 11\n  … and 18 more" in str(error)
     assert len(error.problems) == 30
+
+
+def test_empty_paths_and_columns_of_one_name_are_told(table):
+    table.loc[1, "file"] = None
+    with pytest.raises(InvalidDataError, match="column 'file' is empty in 1 rows"):
+        ImageSet.from_frame(table, path="file", labels=["cat"])
+    doubled = pd.concat([table, table[["cat"]]], axis=1)
+    with pytest.raises(InvalidDataError, match="more than one column 'cat'"):
+        ImageSet.from_frame(doubled, path="file", labels=["cat"])
+
+
+def test_an_empty_person_is_a_person_of_its_own_and_odd_columns_can_be_written(table, tmp_path):
+    table["who"] = ["p", None, "p"]
+    table["odd"] = [1, "a", None]
+    made = ImageSet.from_frame(table, path="file", labels=["cat"], person_id="who")
+    assert made.images["person_id"].tolist() == ["p", made.images.index[1], "p"]
+    made.to_parquet(tmp_path / "out")
+
+
+def test_classes_are_told_apart_by_their_text(table):
+    table["kind"] = pd.Series([1, "1", "2"], dtype=object)
+    made = ImageSet.from_frame(table, path="file", classes=["kind"])
+    assert made.labels["kind=1"].tolist() == [True, True, False]
+
+
+def test_a_mask_in_another_order_goes_by_its_index(make_set):
+    made = make_set({"a": "x", "b": "y", "c": "x"})
+    assert made.subset(made.labels["x"][::-1]).images.index.tolist() == ["a", "c"]
+    assert made.subset(made.labels["y"].iloc[[2, 1, 0]]).images.index.tolist() == ["b"]

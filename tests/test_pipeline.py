@@ -128,8 +128,10 @@ def test_a_failing_cell_is_shown_with_its_reason(tmp_path):
     assert "imageset, summary = read_images(" in message
     assert "the folder does not exist" in message
     assert (tmp_path / "notebooks" / "01_components.running.ipynb").is_file()
-    assert not (tmp_path / "stages").exists()
-    assert said == ["01_components …"]
+    assert list((tmp_path / "stages").iterdir()) == []
+    with pytest.raises(StageError):  # and not that another run is at work
+        run_stages(tmp_path, {"root": str(tmp_path / "nowhere")}, say=said.append)
+    assert said == ["01_components …"] * 2
 
 
 def test_two_runs_in_one_folder_are_refused(tmp_path):
@@ -180,3 +182,33 @@ def test_a_melting_threshold_is_said_on_the_page_and_in_the_terminal(tmp_path, s
     )
     assert "warning: the largest component holds" in done.stderr
     assert "try threshold=" in (tmp_path / "index.html").read_text()
+
+
+def test_a_stage_knows_the_files_it_read(tmp_path, write_image):
+    table, network = tmp_path / "t.csv", tmp_path / "net.xml"
+    write_image("0.png")
+    table.write_text("path,cat\n0.png,1\n")
+    network.write_text("<net/>")
+    network.with_suffix(".bin").write_bytes(b"1")
+    parameters = {"table": str(table), "path_column": "path", "reid": str(network)}
+
+    def stamp():
+        return pipeline._stamp(STAGES[0], parameters, "")
+
+    stamps = [stamp(), stamp()]
+    write_image("0.png", seed=1, size=(30, 30))
+    stamps.append(stamp())
+    network.with_suffix(".bin").write_bytes(b"22")
+    stamps.append(stamp())
+    (tmp_path / "unrelated").write_text("")
+    stamps.append(stamp())
+    assert [stamps.index(value) for value in stamps] == [0, 0, 2, 3, 3]
+
+
+def test_notebooks_that_no_run_made_are_not_replaced(tmp_path):
+    notebook = tmp_path / "notebooks" / "02_cleaning.ipynb"
+    notebook.parent.mkdir()
+    notebook.write_text("mine")
+    with pytest.raises(InvalidDataError, match="choose another --out"):
+        run_stages(tmp_path, {"root": "x"})
+    assert notebook.read_text() == "mine"

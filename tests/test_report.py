@@ -1,3 +1,5 @@
+import shutil
+
 import nbformat
 import pandas as pd
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
@@ -49,6 +51,12 @@ def test_the_index_escapes_what_the_run_was_told(run_folder, tmp_path):
     assert evil not in html
     assert html.count("&lt;script&gt;alert(1)") == 2
     assert "Compared with the planted errors" not in html
+
+
+def test_figures_of_an_earlier_sample_are_not_shown(run_folder, tmp_path):
+    shutil.copytree(run_folder, tmp_path / "run")
+    page = write_index(tmp_path / "run", parameters={"truth": None}, seconds={})
+    assert "Compared with the planted errors" not in page.read_text()
 
 
 def test_no_notes_are_no_notes(tmp_path):

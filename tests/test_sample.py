@@ -71,3 +71,10 @@ def test_scores_by_hand():
     scores = score_cleaning(changes, planted)
     assert scores.loc["images"].tolist() == [2, 2, 1, 0.5, 0.5]
     assert scores.loc["cells"].tolist() == [2, 2, 1, 0.5, 0.5]
+
+
+def test_another_seed_leaves_nothing_of_the_one_before(tmp_path):
+    make_sample(tmp_path / "both", seed=0)
+    make_sample(tmp_path / "both", seed=1)
+    make_sample(tmp_path / "one", seed=1)
+    assert _digest(tmp_path / "both") == _digest(tmp_path / "one")

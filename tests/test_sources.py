@@ -53,3 +53,21 @@ def test_input_that_is_none(tmp_path):
     (tmp_path / "bad.parquet").write_text("hello")
     with pytest.raises(InvalidDataError, match="it cannot be read"):
         read_images(table=str(tmp_path / "bad.parquet"))
+
+
+def test_text_of_a_csv_stays_as_it_stands(tmp_path, write_image):
+    for n in range(3):
+        write_image(f"{n}.png", seed=n)
+    rows = "file,hat,who,cat\n0.png,None,007,1\n1.png,Cap,7,\n2.png,NA,007,0\n"
+    (tmp_path / "t.csv").write_text(rows)
+    imageset, _ = read_images(
+        table=str(tmp_path / "t.csv"),
+        path_column="file",
+        label_columns=["cat"],
+        class_columns=["hat"],
+        person_column="who",
+        missing="unknown",
+    )
+    assert list(imageset.labels) == ["cat", "hat=Cap", "hat=NA", "hat=None"]
+    assert imageset.images["person_id"].tolist() == ["007", "7", "007"]
+    assert imageset.known["cat"].tolist() == [True, False, True]

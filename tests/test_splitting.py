@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from peta_viz.errors import InvalidDataError
-from peta_viz.splitting import split, units
+from peta_viz.splitting import side_of, split, units
 
 
 def test_units_join_components_and_persons_until_nothing_crosses(make_set):
@@ -54,3 +54,13 @@ def test_what_cannot_be_split_is_told(make_set):
         split(imageset)
     with pytest.raises(InvalidDataError, match="must add up to 1"):
         split(imageset, shares={"train": 0.5, "test": 0.4})
+
+
+def test_no_side_stays_empty_and_an_emptied_one_is_named(make_set):
+    for seed in range(5):
+        imageset = make_set(dict.fromkeys("abcdef", "x"), components=[0, 0, 0, 1, 2, 2])
+        made = split(imageset, seed=seed)
+        assert set(made.images["split"]) == {"train", "validation", "test"}
+    left = made.subset(made.images["split"] != "test")
+    with pytest.raises(InvalidDataError, match="the test split cannot be used"):
+        side_of(left, "test")

@@ -43,7 +43,7 @@ class Targets:
         -------
         ndarray
             int64, shape ``(components,)``: the number of the label in `head`, or −1 where not
-            exactly one is carried or any is unknown; that component does not count for the head.
+            exactly one is carried or that one is unknown: it does not count for the head.
 
         """
         values = self.values[list(head.labels)].to_numpy()

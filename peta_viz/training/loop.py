@@ -18,6 +18,7 @@ from peta_viz.errors import InvalidDataError
 from peta_viz.evaluation import evaluate, mean_macro_f1
 from peta_viz.files import atomic
 from peta_viz.imageset import Head, ImageSet
+from peta_viz.splitting import side_of
 from peta_viz.training.config import TrainConfig
 from peta_viz.training.data import Groups, Rows, Targets, component_targets
 from peta_viz.training.model import GroupNet
@@ -94,8 +95,8 @@ def train(
 
     """
     folder = Path(folder)
-    train_set = _large(imageset.subset(imageset.images["split"] == "train"), config)
-    validation_set = imageset.subset(imageset.images["split"] == "validation")
+    train_set = _large(side_of(imageset, "train"), config)
+    validation_set = side_of(imageset, "validation")
     side = Side.of(train_set, index, config)
     validation = Side.of(validation_set, index, config)
 
@@ -104,7 +105,7 @@ def train(
         imageset.heads, images_per_group=config.images_per_group, weights=config.weights
     ).to(memory_format=torch.channels_last)
     optimiser = torch.optim.AdamW(model.parameters(), weight_decay=config.weight_decay)
-    stamp = _stamp(train_set, validation_set, config)
+    stamp = _stamp(train_set, validation_set, config, pixels)
     history = _resume(folder / "last.pt", stamp, model, optimiser)
     for epoch in range(len(history), config.epochs):
         with tqdm(desc=f"{name} epoch {epoch + 1}", unit="image", disable=not progress) as bar:
@@ -247,11 +248,17 @@ def _large(imageset: ImageSet, config: TrainConfig) -> ImageSet:
     return imageset.subset(kept.index)
 
 
-def _stamp(train_set: ImageSet, validation_set: ImageSet, config: TrainConfig) -> str:
+def _stamp(
+    train_set: ImageSet, validation_set: ImageSet, config: TrainConfig, pixels: Pixels
+) -> str:
     digest = hashlib.sha256(repr(config).encode())
+    digest.update(np.ascontiguousarray(pixels).data)
+    if config.weights and Path(config.weights).is_file():
+        digest.update(Path(config.weights).read_bytes())
     for side in (train_set, validation_set):
         keys = side.images[["component_id"]].join(side.labels.add_prefix("label "))
         keys = keys.join(side.known.add_prefix("known "))
+        digest.update(repr(keys.columns.tolist()).encode())
         digest.update(pd.util.hash_pandas_object(keys).to_numpy().tobytes())
         digest.update(repr([(h.name, h.labels, h.kind) for h in side.heads]).encode())
     return digest.hexdigest()

@@ -76,6 +76,9 @@ def test_an_interrupted_training_carries_on_to_the_same_result(task, tmp_path, m
 
 def test_other_data_or_settings_start_again(task, tmp_path):
     _train(task, tmp_path)
+    imageset, pixels = task
+    darker = _train((imageset, pixels // 2), tmp_path)
+    assert darker.equals(_train((imageset, pixels // 2), tmp_path / "darker"))
     other = _train(task, tmp_path, replace(CONFIG, learning_rate=1e-3))
     assert other.equals(_train(task, tmp_path / "fresh", replace(CONFIG, learning_rate=1e-3)))
 
