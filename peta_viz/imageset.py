@@ -173,7 +173,7 @@ class ImageSet:
         images = images.join(inspect_headers(images["path"]))
         others = [c for c in frame.columns if c not in {*named, *images.columns}]
         extra = frame[others].set_axis(index)
-        mixed = extra.select_dtypes(object).columns
+        mixed = [name for name in extra.columns if pd.api.types.is_object_dtype(extra[name])]
         images = images.join(extra.astype(dict.fromkeys(mixed, "str")))
         if heads is None:
             heads = [Head("labels", tuple(labels))] if labels else []

@@ -55,13 +55,14 @@ def test_nothing_but_the_sample_and_its_last_cell_knows_the_truth():
         for number, cell in enumerate(json.loads(notebook.read_text())["cells"])
         if cell["cell_type"] == "code" and "truth" in "".join(cell["source"])
     ]
-    # cli hands the file's name to the notebook, report shows the scores; loop's truths are targets.
+    # cli and pipeline hand on the file's name, report shows the scores; loop's truths are targets.
     assert {f.name for f in modules} <= {
         "sample.py",
         "cli.py",
         "report.py",
         "evaluation.py",
         "loop.py",
+        "pipeline.py",
     }
     experiments = json.loads((TOP / "notebooks" / "04_experiments.ipynb").read_text())["cells"]
     assert cells == [("04_experiments.ipynb", 1), ("04_experiments.ipynb", len(experiments) - 1)]
