@@ -3,6 +3,8 @@ import shutil
 import pytest
 from playwright.sync_api import sync_playwright
 
+from tests.browser.lab import Lab
+
 ARGUMENTS = [
     "--headless",
     "--no-sandbox",
@@ -32,3 +34,18 @@ def page(chromium):
     page.on("pageerror", lambda error: page.complaints.append(str(error)))
     yield page
     context.close()
+
+
+@pytest.fixture(scope="session")
+def lab(tmp_path_factory):
+    """One JupyterLab for all tests, on a folder of its own."""
+    lab = Lab(tmp_path_factory.mktemp("lab"))
+    yield lab.start(tmp_path_factory.mktemp("notebooks"))
+    lab.stop()
+
+
+@pytest.fixture(autouse=True)
+def _no_kernel_stays(request):
+    yield
+    if "lab" in request.fixturenames:
+        request.getfixturevalue("lab").shutdown_kernels()
