@@ -14,21 +14,20 @@ from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components, minimum_spanning_tree
 
 from peta_viz.embedding import Vectors
 from peta_viz.errors import InvalidDataError, MissingPartError
 from peta_viz.images import problems_of
 from peta_viz.imageset import ImageSet
+from peta_viz.links import MELTED_SHARE, Links, Rows, nearest_pairs, suggest_threshold, unique_pairs
+from peta_viz.links import connect as connect  # noqa: PLC0414 - splitting looks for it here
 
 Backend = Literal["fastdup", "exact"]
 
 FASTDUP_THRESHOLD = 0.96
 REID_THRESHOLD = 0.70
-MELTED_SHARE = 0.05
-_BLOCK_BYTES = 256 * 2**20
 _FIGURES = ["blur", "mean", "stdv"]
+_NO_FEATURES = "fastdup gave no features for it (it may be under 10×10 pixels)"
 
 
 class MeltedWarning(UserWarning):
@@ -48,7 +47,7 @@ def cluster(
 
     Two images are linked when one is among the nearest neighbours of the other and their cosine
     similarity is above `threshold`. Components are what is connected; every image is in one, and
-    an image like no other is a singleton of its own.
+    an image like no other is a singleton of its own. This is `find_pairs` and then `link`.
 
     Parameters
     ----------
@@ -72,10 +71,8 @@ def cluster(
     Returns
     -------
     ImageSet
-        With these columns of `images` added: `component_id` (int64, numbered by first image),
-        `outlier_distance` (float32, 1 − similarity of the nearest neighbour), `problem` filled for
-        every image that could not be decoded, and with fastdup `blur` (variance of the Laplacian:
-        lower is blurrier), `brightness` (mean, 0–255) and `contrast` (standard deviation).
+        With `component_id` (int64, numbered by first image) and the columns that `find_pairs`
+        adds.
 
     Raises
     ------
@@ -90,148 +87,134 @@ def cluster(
         If the largest component holds more than 5 % of the images; a better threshold is named.
 
     """
-    if threshold is None:
-        threshold = FASTDUP_THRESHOLD if vectors is None else REID_THRESHOLD
+    threshold = default_threshold(vectors) if threshold is None else threshold
+    imageset, pairs = find_pairs(
+        imageset,
+        threshold=threshold,
+        vectors=vectors,
+        neighbours=neighbours,
+        backend=backend,
+        work_dir=work_dir,
+    )
+    return _link(imageset, pairs, threshold)
+
+
+def default_threshold(vectors: Vectors | None) -> float:
+    """Return the threshold where none is given: 0.96, or 0.70 if there are `vectors`."""
+    return FASTDUP_THRESHOLD if vectors is None else REID_THRESHOLD
+
+
+def find_pairs(
+    imageset: ImageSet,
+    *,
+    threshold: float | None = None,
+    vectors: Vectors | None = None,
+    neighbours: int | None = None,
+    backend: Backend = "fastdup",
+    work_dir: str | Path | None = None,
+) -> tuple[ImageSet, pd.DataFrame]:
+    """Find each image's nearest neighbours: the first step of `cluster`.
+
+    Parameters
+    ----------
+    imageset, vectors, neighbours, backend, work_dir
+        As for `cluster`.
+    threshold
+        As for `cluster`. All pairs are found whatever it is; where fastdup's table, rounded to
+        six digits, leaves open on which side of it a pair lies, fastdup's own components decide.
+
+    Returns
+    -------
+    imageset : ImageSet
+        With these columns of `images` added: `outlier_distance` (float32, 1 − similarity of the
+        nearest neighbour), `problem` filled for every image that could not be used, and with
+        fastdup `blur` (variance of the Laplacian: lower is blurrier), `brightness` (mean, 0–255)
+        and `contrast` (standard deviation).
+    pairs : DataFrame
+        `first` and `second` (text: `image_id`, the first one earlier in the image set) and
+        `similarity` (cosine, float32): each unordered pair once, greatest similarity first.
+
+    Raises
+    ------
+    InvalidDataError, MissingPartError
+        As `cluster`.
+
+    """
+    threshold = default_threshold(vectors) if threshold is None else threshold
     if neighbours is None:
         neighbours = 2 if vectors is None else 20
     _check(imageset, threshold, vectors, neighbours, backend)
 
-    usable = (imageset.images["problem"] == "").to_numpy(copy=True)
     if vectors is None:
         # fastdup takes truncated pictures, which nothing after it could decode.
-        imageset = imageset.with_columns(problem=_decoding_problems(imageset))
-        usable = (imageset.images["problem"] == "").to_numpy()
+        imageset = _explain(imageset, np.ones(len(imageset), dtype=bool))
     else:
-        usable &= ~np.isnan(vectors).any(axis=1)
-    rows = np.flatnonzero(usable)
-    paths = imageset.images["path"].to_numpy()[rows].tolist()
+        lost = np.isnan(vectors).any(axis=1)
+        imageset = _explain(imageset, lost, otherwise="its vector is not a number")
+    rows = np.flatnonzero(imageset.images["problem"] == "")
+    own = None if vectors is None else vectors[rows]
     if backend == "exact":
-        assert vectors is not None
-        pairs = nearest_pairs(vectors[rows], neighbours)
-        figures = pd.DataFrame(index=pd.RangeIndex(len(rows)))
+        assert own is not None
+        found, figures = nearest_pairs(own, neighbours), pd.DataFrame(index=range(len(rows)))
     else:
+        paths = imageset.images["path"].to_numpy()[rows].tolist()
         with _fastdup_folder(work_dir) as folder:
-            own = None if vectors is None else vectors[rows]
-            pairs, figures = _run_fastdup(folder, paths, own, threshold, neighbours)
-    pairs = pairs.assign(first=rows[pairs["first"]], second=rows[pairs["second"]])
-    component_id = connect(len(imageset), pairs[pairs["similarity"] > threshold])
-    _warn_if_melted(component_id, pairs, threshold)
+            found, figures = _run_fastdup(folder, paths, own, threshold, neighbours)
+    found = found.assign(first=rows[found["first"]], second=rows[found["second"]])
+    pairs = unique_pairs(len(imageset), found)
 
-    columns: dict[str, Any] = {
-        "component_id": component_id,
-        "outlier_distance": _outlier_distance(len(imageset), pairs),
-        "problem": _problems(imageset, usable, rows, figures),
-    }
+    columns: dict[str, Any] = {"outlier_distance": _outlier_distance(len(imageset), pairs)}
     for name in figures.columns:
         column = np.full(len(imageset), np.nan, dtype=np.float32)
         column[rows] = figures[name].to_numpy()
         columns[name] = column
-    return imageset.with_columns(**columns)
+    imageset = imageset.with_columns(**columns)
+    lost = np.zeros(len(imageset), dtype=bool)
+    lost[rows] = figures.isna().any(axis=1)
+    imageset = _explain(imageset, lost, otherwise=_NO_FEATURES)
+    ids = imageset.images.index
+    return imageset, pairs.assign(first=ids[pairs["first"]], second=ids[pairs["second"]])
 
 
-def nearest_pairs(
-    vectors: Vectors, neighbours: int, *, block_bytes: int = _BLOCK_BYTES
-) -> pd.DataFrame:
-    """Find the nearest neighbours of every vector by exact cosine search.
-
-    Parameters
-    ----------
-    vectors
-        float32, shape ``(N, features)``; no NaN.
-    neighbours
-        How many for each.
-    block_bytes
-        Memory for one block of similarities.
-
-    Returns
-    -------
-    DataFrame
-        ``N × min(neighbours, N − 1)`` rows: `first`, `second` (row numbers) and `similarity`
-        (cosine, float32); sorted by `first`, neighbours of one in no particular order.
-
-    """
-    count = len(vectors)
-    wanted = min(neighbours, count - 1)
-    if wanted < 1:
-        return _pairs(np.zeros(0, int), np.zeros(0, int), np.zeros(0, np.float32))
-    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-    unit = (vectors / np.where(lengths == 0, 1, lengths)).astype(np.float32)
-    height = max(1, block_bytes // (3 * 4 * count))
-    second = np.empty((count, wanted), dtype=np.int64)
-    similarity = np.empty((count, wanted), dtype=np.float32)
-    for start in range(0, count, height):
-        block = unit[start : start + height] @ unit.T
-        inside = np.arange(len(block))
-        block[inside, inside + start] = -np.inf
-        nearest = np.argpartition(block, -wanted, axis=1)[:, -wanted:]
-        second[start : start + height] = nearest
-        similarity[start : start + height] = np.take_along_axis(block, nearest, axis=1)
-    first = np.repeat(np.arange(count), wanted)
-    return _pairs(first, second.ravel(), similarity.ravel())
-
-
-def connect(count: int, pairs: pd.DataFrame) -> np.ndarray[Any, np.dtype[np.int64]]:
-    """Find the connected components of a graph of pairs.
+def link(imageset: ImageSet, pairs: pd.DataFrame, threshold: float) -> ImageSet:
+    """Group images into components by the pairs between them: the second step of `cluster`.
 
     Parameters
     ----------
-    count
-        How many nodes there are.
+    imageset
+        The images.
     pairs
-        The links: columns `first` and `second`, row numbers from 0 to ``count − 1``.
+        As `find_pairs` returns; pairs of images that are not in `imageset` are left out.
+    threshold
+        Similarity from 0 to 1, compared as float32: pairs that are more similar are linked.
 
     Returns
     -------
-    ndarray
-        int64, shape ``(count,)``; components are numbered in the order of their first node.
+    ImageSet
+        With `component_id` (int64, numbered by first image).
 
-    Examples
-    --------
-    >>> connect(4, pd.DataFrame({"first": [3], "second": [1]})).tolist()
-    [0, 1, 2, 1]
+    Raises
+    ------
+    InvalidDataError
+        If `threshold` is out of range.
 
-    """
-    ones = np.ones(len(pairs), dtype=np.int8)
-    graph = coo_array((ones, (pairs["first"], pairs["second"])), shape=(count, count))
-    _, found = connected_components(graph.tocsr(), directed=False)
-    numbers, _ = pd.factorize(found)
-    return np.asarray(numbers, dtype=np.int64)
-
-
-def suggest_threshold(count: int, pairs: pd.DataFrame, share: float = MELTED_SHARE) -> float | None:
-    """Find the lowest threshold, in steps of 0.01, at which no component exceeds a share.
-
-    Parameters
-    ----------
-    count
-        How many images there are.
-    pairs
-        Columns `first`, `second`, `similarity`.
-    share
-        The largest component allowed, as a share of all images.
-
-    Returns
-    -------
-    float or None
-        The threshold, or None if even 0.99 is too low.
+    Warns
+    -----
+    MeltedWarning
+        If the largest component holds more than 5 % of the images; a better threshold is named.
 
     """
-    # A maximum spanning tree connects the same nodes at every threshold, with N − 1 links at most.
-    cost = 2.0 - pairs["similarity"].to_numpy(dtype=float)
-    ends = np.sort(pairs[["first", "second"]].to_numpy(), axis=1)
-    links = pd.DataFrame({"first": ends[:, 0], "second": ends[:, 1], "cost": cost})
-    links = links.groupby(["first", "second"], as_index=False).min()
-    graph = coo_array(
-        (links["cost"], (links["first"], links["second"])), shape=(count, count)
-    ).tocsr()
-    tree = minimum_spanning_tree(graph).tocoo()
-    similarity = 2.0 - tree.data
-    for threshold in np.arange(0.01, 1.0, 0.01).round(2):
-        strong = similarity > threshold
-        strong_links = pd.DataFrame({"first": tree.row[strong], "second": tree.col[strong]})
-        if np.bincount(connect(count, strong_links)).max() <= share * count:
-            return float(threshold)
-    return None
+    problems = _threshold_problems(threshold)
+    if problems:
+        raise InvalidDataError("linking with this option", problems)
+    return _link(imageset, pairs, threshold)
+
+
+def _link(imageset: ImageSet, pairs: pd.DataFrame, threshold: float) -> ImageSet:
+    links = Links.of(imageset.images.index, pairs)
+    component_id = links.components(threshold)
+    _warn_if_melted(component_id, links, threshold)
+    return imageset.with_columns(component_id=component_id)
 
 
 def _check(
@@ -241,9 +224,7 @@ def _check(
     neighbours: int,
     backend: str,
 ) -> None:
-    problems = []
-    if not 0 <= threshold <= 1:
-        problems.append(f"threshold must be from 0 to 1, but is {threshold}")
+    problems = _threshold_problems(threshold)
     if neighbours < 1:
         problems.append(f"neighbours must be 1 or more, but is {neighbours}")
     if backend not in ("fastdup", "exact"):
@@ -258,10 +239,8 @@ def _check(
         raise InvalidDataError("clustering with these options", problems)
 
 
-def _pairs(
-    first: np.ndarray[Any, Any], second: np.ndarray[Any, Any], similarity: np.ndarray[Any, Any]
-) -> pd.DataFrame:
-    return pd.DataFrame({"first": first, "second": second, "similarity": similarity})
+def _threshold_problems(threshold: float) -> list[str]:
+    return [] if 0 <= threshold <= 1 else [f"threshold must be from 0 to 1, but is {threshold}"]
 
 
 def _outlier_distance(count: int, pairs: pd.DataFrame) -> np.ndarray[Any, np.dtype[np.float32]]:
@@ -272,44 +251,29 @@ def _outlier_distance(count: int, pairs: pd.DataFrame) -> np.ndarray[Any, np.dty
     return 1 - nearest
 
 
-def _decoding_problems(imageset: ImageSet) -> "pd.Series[str]":
-    problem = imageset.images["problem"]
-    found = problems_of(imageset.images["path"])
-    return problem.where(problem != "", pd.Series(found, index=problem.index, dtype="str"))
-
-
-def _problems(
-    imageset: ImageSet,
-    usable: np.ndarray[Any, np.dtype[np.bool_]],
-    rows: np.ndarray[Any, Any],
-    figures: pd.DataFrame,
-) -> "pd.Series[str]":
-    """Fill in why an image has no vector or no figures; only those are decoded again."""
-    suspect = ~usable
-    if len(figures.columns):
-        suspect[rows] |= figures.isna().any(axis=1).to_numpy()
+def _explain(
+    imageset: ImageSet, lost: "np.ndarray[Any, np.dtype[np.bool_]]", otherwise: str = ""
+) -> ImageSet:
+    """Fill in the `problem` of lost images without one: why they cannot be decoded, if so."""
     problem = imageset.images["problem"].copy()
-    silent = suspect & (problem == "").to_numpy()
-    problem[silent] = problems_of(imageset.images["path"][silent])
-    still = silent & (problem == "").to_numpy()
-    problem[still] = "fastdup gave no features for it (it may be under 10×10 pixels)"
-    return problem
+    silent = lost & (problem == "").to_numpy()
+    reasons = problems_of(imageset.images["path"][silent])
+    problem[silent] = np.array([reason or otherwise for reason in reasons], dtype=object)
+    return imageset.with_columns(problem=problem)
 
 
-def _warn_if_melted(
-    component_id: np.ndarray[Any, Any], pairs: pd.DataFrame, threshold: float
-) -> None:
+def _warn_if_melted(component_id: Rows, links: Links, threshold: float) -> None:
     count, largest = len(component_id), int(np.bincount(component_id).max())
     # In a handful of images a pair is more than 5 %, and nothing is wrong with that.
     if largest <= max(MELTED_SHARE * count, 20):
         return
-    better = suggest_threshold(count, pairs)
+    better = suggest_threshold(links)
     advice = f"try threshold={better:.2f}" if better else "these features do not tell images apart"
     warnings.warn(
         f"the largest component holds {largest:,} of {count:,} images "
         f"({largest / count:.0%}) at threshold {threshold:.2f}: {advice}",
         MeltedWarning,
-        stacklevel=3,
+        stacklevel=4,  # whoever called cluster or link
     )
 
 
@@ -340,7 +304,7 @@ def _run_fastdup(
         own = np.ascontiguousarray(vectors, dtype=np.float32)
         _call_fastdup(fastdup, folder / "features", annotations=paths, embeddings=own, **options)
     pairs = pd.read_csv(folder / "features" / "similarity.csv")
-    pairs = _pairs(*(pairs[c].to_numpy() for c in ("from", "to", "distance")))
+    pairs = pairs.rename(columns={"from": "first", "to": "second", "distance": "similarity"})
     components = pd.read_csv(folder / "features" / "connected_components.csv")
     _agree(pairs, components, threshold, len(paths))
     found = pd.read_csv(stats / "atrain_stats.csv", index_col="index")
@@ -355,8 +319,9 @@ def _agree(pairs: pd.DataFrame, components: pd.DataFrame, threshold: float, coun
         ids.notna().to_numpy()[pairs["first"]]
     )
     near = (pairs["similarity"] - threshold).abs() < 1e-5  # noqa: PLR2004 - printed to six digits
-    pairs.loc[near & same, "similarity"] = np.nextafter(threshold, 2)
-    pairs.loc[near & ~same, "similarity"] = threshold
+    edge = np.float32(threshold)
+    pairs.loc[near & same, "similarity"] = np.nextafter(edge, np.float32(2))
+    pairs.loc[near & ~same, "similarity"] = edge
 
 
 @contextmanager

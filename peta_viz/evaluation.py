@@ -7,11 +7,13 @@ import numpy as np
 import pandas as pd
 from sklearn.metrics import f1_score
 
-from peta_viz.imageset import Head
+from peta_viz.agreement import component_ids
+from peta_viz.imageset import Head, ImageSet
 
 if TYPE_CHECKING:
     from peta_viz.training.data import Targets
 
+YES_ABOVE = 0.5  # a label of a multiple head is predicted where its probability is above this
 HEADLINE = "2 and more"
 SIZES: Mapping[str, Callable[["pd.Series[int]"], "pd.Series[bool]"]] = {
     HEADLINE: lambda size: size >= 2,  # noqa: PLR2004
@@ -20,6 +22,8 @@ SIZES: Mapping[str, Callable[["pd.Series[int]"], "pd.Series[bool]"]] = {
     "2-3": lambda size: size.between(2, 3),
     "more than 3": lambda size: size > 3,  # noqa: PLR2004
 }
+_LARGE, _SMALL = "at least 75×160", "smaller"
+IMAGE_SIZES = ("all", _LARGE, _SMALL)
 
 
 def evaluate(
@@ -53,6 +57,35 @@ def evaluate(
     return pd.DataFrame(rows, columns=["component_size", "head", "components", "macro_f1"])
 
 
+def component_image_sizes(imageset: ImageSet) -> "pd.Series[str]":
+    """Tell for each component whether its images are large or small.
+
+    Parameters
+    ----------
+    imageset
+        Images with `component_id`.
+
+    Returns
+    -------
+    Series
+        By `component_id`, ascending: ``"at least 75×160"`` where the median width of its readable
+        images is 75 pixels or more and their median height 160 or more, else ``"smaller"``.
+        Components without a readable image are left out.
+
+    Raises
+    ------
+    InvalidDataError
+        If the image set has no `component_id` yet.
+
+    """
+    images = imageset.images.assign(component_id=component_ids(imageset))
+    readable = images[images["problem"] == ""]
+    median = readable.groupby("component_id")[["width", "height"]].median()
+    large = (median["width"] >= 75) & (median["height"] >= 160)  # noqa: PLR2004
+    words = np.where(large, _LARGE, _SMALL)
+    return pd.Series(words, index=median.index, name="image_size", dtype="str")
+
+
 def mean_macro_f1(table: pd.DataFrame, component_size: str = "all") -> float:
     """Return the mean of `macro_f1` over the heads that have one, for one component size."""
     chosen = table.loc[table["component_size"] == component_size, "macro_f1"]
@@ -65,7 +98,7 @@ def headline(experiments: pd.DataFrame, component_size: str) -> pd.DataFrame:
     Parameters
     ----------
     experiments
-        As `peta_viz.run_experiments` returns.
+        The scores that `peta_viz.run_experiments` returns.
     component_size
         One of `SIZES`.
 
@@ -119,6 +152,6 @@ def _multiple(
         truth = targets.values[label].to_numpy()[counts]
         some |= counts
         if truth.any():
-            predicted = probabilities[label].to_numpy()[counts] > 0.5  # noqa: PLR2004
+            predicted = probabilities[label].to_numpy()[counts] > YES_ABOVE
             scores.append(f1_score(truth, predicted, zero_division=0))
     return int(some.sum()), float(np.mean(scores)) if scores else np.nan

@@ -48,12 +48,16 @@ class Stage:
 
 _INPUTS = ("root", "table", "reid", "weights", "truth")
 STAGES = (
-    Stage("01_components", "Components", ("images.parquet", "labels.parquet", "notes.json")),
+    Stage(
+        "01_components",
+        "Components",
+        ("images.parquet", "labels.parquet", "pairs.parquet", "notes.json"),
+    ),
     Stage("02_cleaning", "Cleaning", ("components.parquet", "cleaning.parquet")),
     Stage(
         "03_training", "Training", ("training.csv", "models/raw/best.pt", "models/cleaned/best.pt")
     ),
-    Stage("04_experiments", "Experiments", ("experiments.csv",)),
+    Stage("04_experiments", "Experiments", ("experiments.csv", "predictions.parquet")),
 )
 
 

@@ -7,15 +7,18 @@ import pandas as pd
 import pytest
 
 from peta_viz.components import (
+    FASTDUP_THRESHOLD,
+    REID_THRESHOLD,
     MeltedWarning,
     _agree,
     cluster,
-    connect,
-    nearest_pairs,
-    suggest_threshold,
+    default_threshold,
+    find_pairs,
+    link,
 )
 from peta_viz.embedding import embed
 from peta_viz.errors import InvalidDataError, MissingPartError
+from peta_viz.links import nearest_pairs
 from peta_viz.peta import read_peta
 from peta_viz.sample import RELEASE
 
@@ -116,30 +119,6 @@ def test_fastdups_own_features_skip_what_they_cannot_read(sample, tmp_path):
     assert before.tolist() == after.tolist()
 
 
-def test_nearest_pairs_are_those_of_brute_force_whatever_the_block():
-    vectors = _vectors(9, 3)
-    unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
-    similarity = unit @ unit.T
-    np.fill_diagonal(similarity, -1)
-    expected = {(i, j) for i in range(27) for j in np.argsort(-similarity[i])[:4]}
-    for block_bytes in (1, 700, 2**20):
-        pairs = nearest_pairs(vectors, 4, block_bytes=block_bytes)
-        assert set(zip(pairs["first"], pairs["second"], strict=True)) == expected
-        np.testing.assert_allclose(
-            pairs["similarity"], similarity[pairs["first"], pairs["second"]], atol=1e-6
-        )
-
-
-def test_nearest_pairs_of_one_or_of_zeros():
-    assert len(nearest_pairs(np.ones((1, 4), np.float32), 5)) == 0
-    assert nearest_pairs(np.zeros((3, 4), np.float32), 5)["similarity"].tolist() == [0] * 6
-
-
-def test_connect_numbers_by_first_node():
-    pairs = pd.DataFrame({"first": [4, 1], "second": [0, 3]})
-    assert connect(5, pairs).tolist() == [0, 1, 2, 1, 0]
-
-
 def test_a_melting_threshold_is_warned_of_and_the_advice_works(make_set):
     imageset = make_set({f"{n:03d}": "x" for n in range(300)})
     vectors = _vectors(100, 3, spread=0.3)
@@ -156,16 +135,92 @@ def test_a_melting_threshold_is_warned_of_and_the_advice_works(make_set):
             cluster(imageset, vectors=vectors, threshold=advised - 0.011, backend="exact")
 
 
-def test_no_threshold_helps_when_all_images_are_one():
-    pairs = nearest_pairs(np.ones((50, 4), np.float32), 5)
-    assert suggest_threshold(50, pairs) is None
+def test_cluster_is_its_two_steps(pictures, tmp_path):
+    vectors = _vectors(10, 3)
+    for backend in ("exact", "fastdup"):
+        options = {"vectors": vectors, "backend": backend, "neighbours": 4}
+        found, pairs = find_pairs(pictures, threshold=0.9, work_dir=tmp_path / "fd", **options)
+        assert "component_id" not in found.images
+        stepwise = link(found, pairs, 0.9)
+        at_once = cluster(pictures, threshold=0.9, **options)
+        pd.testing.assert_frame_equal(stepwise.images, at_once.images, check_like=True)
+
+
+def test_pairs_are_all_that_were_found_each_once_by_id(pictures):
+    vectors = _vectors(10, 3)
+    found, pairs = find_pairs(pictures, vectors=vectors, neighbours=4, backend="exact")
+    assert pairs.dtypes.astype(str).tolist() == ["str", "str", "float32"]
+    assert pairs["similarity"].is_monotonic_decreasing
+    assert (pairs["first"] < pairs["second"]).all()  # ids here are in the order of the rows
+    expected = nearest_pairs(vectors, 4)
+    ends = np.sort(expected[["first", "second"]].to_numpy(), axis=1)
+    assert set(zip(pairs["first"], pairs["second"], strict=True)) == {
+        (f"{a:02d}", f"{b:02d}") for a, b in ends
+    }
+    assert not pairs.duplicated(["first", "second"]).any()
+    assert pairs["similarity"].min() < 0.5  # also what no threshold would link
+    away = 1 - pd.concat([pairs.set_index(end)["similarity"] for end in ("first", "second")])
+    nearest = away.groupby(level=0).min()
+    np.testing.assert_allclose(found.images["outlier_distance"], nearest)
+
+
+def test_pairs_keep_their_images_when_some_are_unreadable(pictures):
+    vectors = _vectors(10, 3)
+    vectors[4] = np.nan
+    made, pairs = find_pairs(pictures, vectors=vectors, threshold=0.9, backend="exact")
+    assert "04" not in set(pairs["first"]) | set(pairs["second"])
+    strong = pairs[pairs["similarity"] > 0.9]
+    same_group = strong["first"].astype(int) // 3 == strong["second"].astype(int) // 3
+    assert same_group.all()
+    assert len(strong) == 28
+    assert made.images["problem"].iloc[4] == "its vector is not a number"
+    assert made.images["problem"].ne("").sum() == 1
+
+
+def test_a_problem_that_is_known_stays(pictures):
+    vectors = _vectors(10, 3)
+    vectors[4] = np.nan
+    problem = ["seen before" if n in (4, 9) else "" for n in range(30)]
+    made, pairs = find_pairs(pictures.with_columns(problem=problem), vectors=vectors)
+    assert made.images["problem"].tolist() == problem
+    assert not {"04", "09"} & (set(pairs["first"]) | set(pairs["second"]))
+
+
+def test_linking_takes_any_subset_of_the_images(pictures):
+    found, pairs = find_pairs(pictures, vectors=_vectors(10, 3), backend="exact")
+    few = found.subset([f"{n:02d}" for n in (0, 2, 3, 29)])
+    assert link(few, pairs, 0.9).images["component_id"].tolist() == [0, 0, 1, 2]
+    with pytest.raises(InvalidDataError, match="threshold must be from 0 to 1, but is 7"):
+        link(few, pairs, 7)
+
+
+def test_the_default_threshold_hangs_on_the_vectors(pictures):
+    vectors = _vectors(10, 3)
+    assert default_threshold(None) == FASTDUP_THRESHOLD
+    assert default_threshold(vectors) == REID_THRESHOLD
+    found, pairs = find_pairs(pictures, vectors=vectors, backend="exact")
+    expected = link(found, pairs, REID_THRESHOLD).images["component_id"]
+    made = cluster(pictures, vectors=vectors, backend="exact").images["component_id"]
+    assert made.tolist() == expected.tolist()
+
+
+def test_melting_points_at_who_asked(make_set):
+    imageset = make_set({f"{n:03d}": "x" for n in range(300)})
+    vectors = _vectors(100, 3, spread=0.3)
+    found, pairs = find_pairs(imageset, vectors=vectors, backend="exact")
+    with pytest.warns(MeltedWarning) as stepwise:
+        link(found, pairs, 0.2)
+    with pytest.warns(MeltedWarning) as at_once:
+        cluster(imageset, vectors=vectors, threshold=0.2, backend="exact")
+    assert (stepwise[0].filename, at_once[0].filename) == (__file__, __file__)
+    assert str(stepwise[0].message) == str(at_once[0].message)
 
 
 def test_rounding_in_fastdups_table_does_not_move_a_component():
     pairs = pd.DataFrame({"first": [0, 2], "second": [1, 3], "similarity": [0.7, 0.700001]})
     components = pd.DataFrame({"__id": range(4), "component_id": [0, 0, 2, 3]})
     _agree(pairs, components, 0.7, 4)
-    assert (pairs["similarity"] > 0.7).tolist() == [True, False]
+    assert (pairs["similarity"].astype("float32") > np.float32(0.7)).tolist() == [True, False]
 
 
 def test_options_that_cannot_be_are_told_together(pictures):

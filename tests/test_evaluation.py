@@ -3,7 +3,13 @@ import pandas as pd
 import pytest
 from sklearn.metrics import f1_score
 
-from peta_viz.evaluation import evaluate, headline, mean_macro_f1
+from peta_viz.evaluation import (
+    IMAGE_SIZES,
+    component_image_sizes,
+    evaluate,
+    headline,
+    mean_macro_f1,
+)
 from peta_viz.imageset import Head
 from peta_viz.training.data import Targets
 
@@ -81,3 +87,28 @@ def test_headline_lays_experiments_side_by_side():
     assert table["A"].tolist()[0] == 0.5
     assert table.loc["mean"].tolist()[:2] == [0.5, pytest.approx(0.4)]
     assert table["components"].tolist()[:2] == [9, 8]
+
+
+def test_image_sizes_are_by_the_median_of_what_is_readable(make_set):
+    rows = {
+        "a": (3, 75, 160, ""),
+        "b": (3, 75, 160, ""),
+        "c": (3, 9, 9, ""),
+        "d": (1, 74, 500, ""),
+        "e": (5, 500, 159, ""),
+        "f": (7, 76, 160, ""),
+        "g": (7, 74, 160, ""),
+        "h": (2, 0, 0, "the file is empty"),
+        "i": (4, 80, 170, ""),
+        "j": (4, 0, 0, "the file is empty"),
+    }
+    ids, width, height, problem = zip(*rows.values(), strict=True)
+    imageset = make_set(dict.fromkeys(rows, "x"), components=list(ids)).with_columns(
+        width=list(width), height=list(height), problem=list(problem)
+    )
+    sizes = component_image_sizes(imageset)
+    large, small = IMAGE_SIZES[1:]
+    assert sizes.to_dict() == {1: small, 3: large, 4: large, 5: small, 7: large}
+    assert sizes.index.name == "component_id"
+    assert (IMAGE_SIZES[0], large, small) == ("all", "at least 75×160", "smaller")
+    assert str(sizes.dtype) == "str"
