@@ -1,22 +1,40 @@
-"""Reading image files: headers, pixels, and the reason where there are none."""
+"""Reading images: headers, pixels, thumbnails, and the reason where there are none."""
 
 import base64
 import io
+import stat
+import struct
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, TypeAlias
 
 import numpy as np
 import pandas as pd
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, UnidentifiedImageError
 
 from peta_viz.errors import UnreadableImageError
+
+Pixels: TypeAlias = np.ndarray[Any, np.dtype[np.uint8]]
+Source: TypeAlias = str | Path | bytes | BinaryIO
 
 EXTENSIONS = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
 _MAX_PIXELS = 100_000_000
 _JPEG_QUALITY = 80
+_PILLOW: Any = Image  # Pillow 10 leaves some of its functions without types
+_WIDEST = 4
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+_SIDEWAYS = (5, 6, 7, 8)
 _REASONS = {
     FileNotFoundError: "the file does not exist",
     IsADirectoryError: "it is a folder",
@@ -26,13 +44,18 @@ _REASONS = {
 }
 
 
-def read_rgb(path: str | Path) -> np.ndarray[Any, np.dtype[np.uint8]]:
+def read_rgb(source: Source, *, name: str = "") -> Pixels:
     """Decode an image.
 
     Parameters
     ----------
-    path
-        The file.
+    source
+        A path, the bytes of a file, or a binary file object that can seek. Of several frames the
+        first is read. 16-bit grey is scaled down to 8 bits; other grey beyond 8 bits (32-bit,
+        float) is stretched from its least to its greatest value unless it lies in 0..1 (float) or
+        0..255. What is transparent becomes white.
+    name
+        What errors call it; by default the path.
 
     Returns
     -------
@@ -42,13 +65,13 @@ def read_rgb(path: str | Path) -> np.ndarray[Any, np.dtype[np.uint8]]:
     Raises
     ------
     UnreadableImageError
-        If the file is missing, empty, truncated, not an image, or has over 100 million pixels.
+        If it is missing, empty, truncated, not an image, or has over 100 million pixels.
 
     """
-    return np.asarray(open_rgb(path))
+    return np.asarray(open_rgb(source, name=name))
 
 
-def open_rgb(path: str | Path, size: tuple[int, int] | None = None) -> Image.Image:
+def open_rgb(source: Source, size: tuple[int, int] | None = None, *, name: str = "") -> Image.Image:
     """Decode an image to RGB, resized to `size` ``(width, height)`` if given.
 
     Raises
@@ -57,20 +80,99 @@ def open_rgb(path: str | Path, size: tuple[int, int] | None = None) -> Image.Ima
         As `read_rgb`.
 
     """
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            with Image.open(path) as image:
-                _check_pixels(path, image)
-                if size:
-                    image.draft("RGB", size)
-                upright = (ImageOps.exif_transpose(image) or image).convert("RGB")
-                return upright.resize(size, Image.Resampling.BILINEAR) if size else upright
-    except UnreadableImageError:
-        raise
-    # Pillow's decoders raise these and many more on broken files; each is a reason, none is fatal.
-    except Exception as error:
-        raise UnreadableImageError(path, _reason(Path(path), error)) from error
+    with _opened(source, name) as image:
+        if size:
+            _draft(image, size)
+        upright = flatten(image)
+        return upright.resize(size, Image.Resampling.BILINEAR) if size else upright
+
+
+def open_thumbnail(source: Source, height_px: int, *, name: str = "") -> Image.Image:
+    """Decode an image to RGB, made as small as `fit` makes it; of big JPEGs only what is needed.
+
+    Raises
+    ------
+    UnreadableImageError
+        As `read_rgb`.
+
+    """
+    with _opened(source, name) as image:
+        size = _fitting(upright_size(image), height_px)
+        _draft(image, (2 * size[0], 2 * size[1]))
+        return _resize(flatten(image), size)
+
+
+def read_size(source: Source, *, name: str = "") -> tuple[int, int]:
+    """Read the upright ``(width, height)`` in pixels from the header, without decoding.
+
+    Raises
+    ------
+    UnreadableImageError
+        If it is missing, empty, not an image, or has over 100 million pixels.
+
+    """
+    with _opened(source, name) as image:
+        return upright_size(image)
+
+
+def upright_size(image: Image.Image) -> tuple[int, int]:
+    """Return ``(width, height)`` as they are once the EXIF orientation is applied."""
+    if _orientation(image) not in _SIDEWAYS:
+        return image.size
+    # Pillow's newer TIFF reader swaps `size` itself and keeps the stored one here.
+    width, height = getattr(image, "_tile_size", image.size)
+    return height, width
+
+
+def flatten(image: Image.Image) -> Image.Image:
+    """Return a picture of any mode as a new RGB one: upright, 8 bits a channel, over white."""
+    pillow: Any = image
+    orientation = _orientation(image)
+    pillow.load()
+    if image.format != "PNG":
+        orientation = _orientation(image)  # Pillow turns a TIFF itself as it loads
+    turn = _TURNS.get(orientation)
+    upright = image if turn is None else image.transpose(turn)
+    if image.mode.startswith(("I", "F")):
+        upright = _to_8_bits(upright)
+    elif image.has_transparency_data:
+        above = upright.convert("RGBA")
+        upright = Image.alpha_composite(Image.new("RGBA", above.size, "white"), above)
+    flat = upright.convert("RGB")
+    flat.info.clear()
+    return flat
+
+
+def fit(image: Image.Image, height_px: int) -> Image.Image:
+    """Shrink a picture to at most `height_px` high and four times that wide.
+
+    Its proportions are kept, no side falls below one pixel, and nothing is ever enlarged.
+    """
+    return _resize(image, _fitting(image.size, height_px))
+
+
+def encode_jpeg(image: Image.Image) -> bytes:
+    """Return an RGB picture as a JPEG file of quality 80."""
+    buffer = io.BytesIO()
+    image.save(buffer, "JPEG", quality=_JPEG_QUALITY)
+    return buffer.getvalue()
+
+
+def jpeg_uri(jpeg: bytes) -> str:
+    """Return the bytes of a JPEG file as a ``data:`` URI."""
+    return f"data:image/jpeg;base64,{base64.b64encode(jpeg).decode()}"
+
+
+def thumbnail_uri(path: str | Path, height_px: int) -> str:
+    """Return the image, made as small as `fit` makes it, as a ``data:`` URI (JPEG).
+
+    Raises
+    ------
+    UnreadableImageError
+        As `read_rgb`.
+
+    """
+    return jpeg_uri(encode_jpeg(open_thumbnail(path, height_px)))
 
 
 def inspect_headers(paths: "pd.Series[str]") -> pd.DataFrame:
@@ -84,8 +186,8 @@ def inspect_headers(paths: "pd.Series[str]") -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        With the index of `paths`: `width` and `height` (int32 pixels, 0 where unreadable) and
-        `problem` (text: the reason, or empty).
+        With the index of `paths`: `width` and `height` (int32 pixels, upright, 0 where unreadable)
+        and `problem` (text: the reason, or empty).
 
     """
     with ThreadPoolExecutor() as pool:
@@ -100,26 +202,9 @@ def problems_of(paths: Iterable[str]) -> list[str]:
         return list(pool.map(_problem_of, paths, chunksize=64))
 
 
-def thumbnail_uri(path: str | Path, height_px: int) -> str:
-    """Return the image, scaled to `height_px`, as a ``data:`` URI (JPEG).
-
-    Raises
-    ------
-    UnreadableImageError
-        As `read_rgb`.
-
-    """
-    image = open_rgb(path)
-    width = max(1, min(4 * height_px, round(image.width * height_px / image.height)))
-    buffer = io.BytesIO()
-    resized = image.resize((width, height_px), Image.Resampling.LANCZOS)
-    resized.save(buffer, "JPEG", quality=_JPEG_QUALITY)
-    return f"data:image/jpeg;base64,{base64.b64encode(buffer.getvalue()).decode()}"
-
-
 def load_batch(
     paths: Sequence[str], size: tuple[int, int]
-) -> tuple[np.ndarray[Any, np.dtype[np.uint8]], np.ndarray[Any, np.dtype[np.bool_]]]:
+) -> tuple[Pixels, np.ndarray[Any, np.dtype[np.bool_]]]:
     """Decode files to one size.
 
     Parameters
@@ -148,6 +233,61 @@ def load_batch(
     return pixels, readable
 
 
+def check_pixels(name: str, width: int, height: int) -> None:
+    """Raise `UnreadableImageError` where an image has no pixels or over 100 million."""
+    if width * height > _MAX_PIXELS:
+        raise UnreadableImageError(name, f"{width}×{height} pixels are more than {_MAX_PIXELS:,}")
+    if not width * height:
+        raise UnreadableImageError(name, f"{width}×{height} has no pixels")
+
+
+def reason_of(error: Exception) -> str:
+    """Say in a few words why reading an image failed."""
+    for kind, words in _REASONS.items():
+        if isinstance(error, kind):
+            return words
+    if isinstance(error, OSError) and error.strerror:
+        return f"it cannot be read ({error.strerror})"
+    return f"it cannot be decoded ({str(error) or type(error).__name__})"
+
+
+@contextmanager
+def _opened(source: Source, name: str) -> Iterator[Image.Image]:
+    """Open an image, and turn whatever goes wrong in the block into its reason."""
+    name = name or (str(source) if isinstance(source, str | Path) else "image")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            with _file_of(source, name) as file, Image.open(file) as image:
+                check_pixels(name, image.width, image.height)
+                yield image
+    except UnreadableImageError:
+        raise
+    # Pillow's decoders raise these and many more on broken files; each is a reason, none is fatal.
+    except Exception as error:
+        raise UnreadableImageError(name, reason_of(error)) from error
+
+
+@contextmanager
+def _file_of(source: Source, name: str) -> Iterator[BinaryIO]:
+    if isinstance(source, str | Path):
+        kind = Path(source).stat()
+        if stat.S_ISDIR(kind.st_mode):
+            raise IsADirectoryError
+        if not stat.S_ISREG(kind.st_mode):  # opening a pipe would wait for ever
+            raise UnreadableImageError(name, "it is no regular file")
+        if not kind.st_size:
+            raise UnreadableImageError(name, "the file is empty")
+        with Path(source).open("rb") as opened:
+            yield opened
+        return
+    file: BinaryIO = io.BytesIO(source) if isinstance(source, bytes) else source
+    if not file.seek(0, io.SEEK_END):
+        raise UnreadableImageError(name, "the file is empty")
+    file.seek(0)
+    yield file
+
+
 def _problem_of(path: str) -> str:
     try:
         open_rgb(path)
@@ -158,28 +298,64 @@ def _problem_of(path: str) -> str:
 
 def _header(path: str) -> tuple[int, int, str]:
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            with Image.open(path) as image:
-                _check_pixels(path, image)
-                return image.width, image.height, ""
+        return *read_size(path), ""
     except UnreadableImageError as error:
         return 0, 0, error.reason
-    except Exception as error:  # noqa: BLE001 - as in open_rgb
-        return 0, 0, _reason(Path(path), error)
 
 
-def _check_pixels(path: str | Path, image: Image.Image) -> None:
-    if image.width * image.height > _MAX_PIXELS:
-        raise UnreadableImageError(
-            path, f"{image.width}×{image.height} pixels are more than {_MAX_PIXELS:,}"
-        )
+def _fitting(size: tuple[int, int], height_px: int) -> tuple[int, int]:
+    width, height = size
+    scale = min(1.0, height_px / height, _WIDEST * height_px / width)
+    return max(1, round(width * scale)), max(1, round(height * scale))
 
 
-def _reason(path: Path, error: Exception) -> str:
-    if path.is_file() and not path.stat().st_size:
-        return "the file is empty"
-    for kind, words in _REASONS.items():
-        if isinstance(error, kind):
-            return words
-    return f"it cannot be decoded ({str(error) or type(error).__name__})"
+def _resize(image: Image.Image, size: tuple[int, int]) -> Image.Image:
+    return image.resize(size, Image.Resampling.LANCZOS, reducing_gap=3.0)
+
+
+def _draft(image: Image.Image, size: tuple[int, int]) -> None:
+    pillow: Any = image
+    pillow.draft("RGB", size[::-1] if _orientation(image) in _SIDEWAYS else size)
+
+
+def _orientation(image: Image.Image) -> int:
+    """Return the EXIF orientation, 1 to 8, without decoding: Pillow decodes a PNG to find it."""
+    try:
+        if getattr(image, "png", None) and "exif" not in image.info:
+            exif = _png_exif(image.fp)
+        else:
+            exif = image.getexif()
+        return int(exif.get(ExifTags.Base.Orientation, 1))
+    except Exception:  # noqa: BLE001 - a broken EXIF says nothing, but the picture may be whole
+        return 1
+
+
+def _png_exif(file: Any) -> Any:
+    """Look for the EXIF of a PNG from chunk to chunk; it may stand after the pixels."""
+    start, exif = file.tell(), _PILLOW.Exif()
+    try:
+        file.seek(8)
+        while len(head := file.read(8)) == 8:  # noqa: PLR2004 - length and name, four bytes each
+            length, kind = struct.unpack(">I4s", head)
+            if kind == b"eXIf":
+                exif.load(file.read(length))
+                break
+            file.seek(length + 4, io.SEEK_CUR)
+    finally:
+        file.seek(start)
+    return exif
+
+
+def _to_8_bits(image: Image.Image) -> Any:
+    """Bring grey of 16 bits, 32 bits or floats down to 8 bits."""
+    values = np.asarray(image)
+    if image.mode.startswith("I;16"):
+        return _PILLOW.fromarray((values >> 8).astype(np.uint8))
+    values = np.nan_to_num(values, nan=0.0, posinf=0.0, neginf=0.0)
+    low, high = float(values.min()), float(values.max())
+    if low >= 0 and high <= 1 and image.mode == "F":
+        low, high = 0.0, 1.0
+    elif low >= 0 and high <= 255:  # noqa: PLR2004 - these are bytes in wider clothes
+        low, high = 0.0, 255.0
+    scaled = (values - low) * (255 / ((high - low) or 1.0))
+    return _PILLOW.fromarray(scaled.round().astype(np.uint8))
