@@ -14,18 +14,23 @@ if TYPE_CHECKING:
     from peta_viz.embedding import embed
     from peta_viz.experiments import run_experiments, train_models
     from peta_viz.imageset import Head, ImageSet
+    from peta_viz.loader import ImageLoader
     from peta_viz.peta import read_peta
     from peta_viz.pruning import parse_strategy
     from peta_viz.sample import make_sample
     from peta_viz.splitting import split
-    from peta_viz.stills import show_components
+    from peta_viz.widgets.confusion import ConfusionMatrix
+    from peta_viz.widgets.gallery import Gallery
 
 __version__ = "0.1.0"
 
 _MODULES = {
     "Cleaning": "cleaning",
+    "ConfusionMatrix": "widgets.confusion",
     "Flag": "agreement",
+    "Gallery": "widgets.gallery",
     "Head": "imageset",
+    "ImageLoader": "loader",
     "ImageSet": "imageset",
     "clean": "cleaning",
     "cluster": "components",
@@ -36,15 +41,17 @@ _MODULES = {
     "parse_strategy": "pruning",
     "read_peta": "peta",
     "run_experiments": "experiments",
-    "show_components": "stills",
     "split": "splitting",
     "train_models": "experiments",
 }
 
 __all__ = [
     "Cleaning",
+    "ConfusionMatrix",
     "Flag",
+    "Gallery",
     "Head",
+    "ImageLoader",
     "ImageSet",
     "clean",
     "cluster",
@@ -55,7 +62,6 @@ __all__ = [
     "parse_strategy",
     "read_peta",
     "run_experiments",
-    "show_components",
     "split",
     "train_models",
 ]

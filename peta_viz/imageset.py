@@ -202,6 +202,15 @@ class ImageSet:
             self, images=self.images[mask], labels=self.labels[mask], known=self.known[mask]
         )
 
+    def take(self, rows: "np.ndarray[Any, np.dtype[np.int64]]") -> Self:
+        """Return the images at these row numbers, in this order; none twice."""
+        return replace(
+            self,
+            images=self.images.iloc[rows],
+            labels=self.labels.iloc[rows],
+            known=self.known.iloc[rows],
+        )
+
     def with_columns(self, **columns: Any) -> Self:
         """Return the image set with columns added to `images`, or replaced."""
         return replace(self, images=self.images.assign(**columns))

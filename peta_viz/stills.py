@@ -1,6 +1,6 @@
 """Still pictures for reports: components as rows of pictures, in HTML that needs nothing else."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -45,6 +45,8 @@ def show_components(
     most_images: int = 8,
     thumb_px: int = 112,
     byte_budget: int = 4_000_000,
+    notes: Mapping[Any, str] | None = None,
+    title: str = "",
 ) -> Still:
     """Show components as rows of pictures, with their contested labels and their flags.
 
@@ -60,6 +62,10 @@ def show_components(
         Height of the pictures.
     byte_budget
         Pictures stop where the HTML would grow larger.
+    notes
+        Texts by `component_id`, shown beside the component.
+    title
+        A line above.
 
     Returns
     -------
@@ -89,6 +95,7 @@ def show_components(
                 "more": len(images) - len(pictures),
                 "disagreement": row.get("disagreement"),
                 "flags": [name.removeprefix(_FLAG) for name in _flags(row)],
+                "note": (notes or {}).get(number, ""),
                 "contested": _contested(counts, number),
                 "pictures": pictures,
             }
@@ -96,19 +103,46 @@ def show_components(
     html = (
         templates()
         .get_template("components.html.j2")
-        .render(rows=rows, left_out=len(components) - len(chosen), thumb_px=thumb_px)
+        .render(rows=rows, left_out=len(components) - len(chosen), thumb_px=thumb_px, title=title)
     )
     return Still(html)
 
 
-def show_images(imageset: ImageSet, captions: Sequence[str], *, thumb_px: int = 112) -> Still:
-    """Show images in a grid, each with a caption; `captions` has one text per image."""
-    pictures = [
-        {**_picture(str(image_id), row["path"], row["subset"], thumb_px), "caption": caption}
-        for (image_id, row), caption in zip(imageset.images.iterrows(), captions, strict=True)
-    ]
+def show_images(
+    imageset: ImageSet,
+    captions: Sequence[str],
+    *,
+    thumb_px: int = 112,
+    byte_budget: int = 4_000_000,
+    left_out: int = 0,
+) -> Still:
+    """Show images in a grid, each with a caption.
+
+    Parameters
+    ----------
+    imageset
+        The images.
+    captions
+        One text per image.
+    thumb_px
+        Height of the pictures.
+    byte_budget
+        Pictures stop where the HTML would grow larger.
+    left_out
+        How many more images there are, to be said below.
+
+    """
+    pictures: list[dict[str, str]] = []
+    spent = 0
+    for (image_id, row), caption in zip(imageset.images.iterrows(), captions, strict=True):
+        if spent > byte_budget:
+            break
+        picture = _picture(str(image_id), row["path"], row["subset"], thumb_px)
+        pictures.append({**picture, "caption": caption})
+        spent += len(picture["uri"])
+    left_out += len(imageset) - len(pictures)
     template = templates().get_template("images.html.j2")
-    return Still(template.render(pictures=pictures, thumb_px=thumb_px))
+    return Still(template.render(pictures=pictures, thumb_px=thumb_px, left_out=left_out))
 
 
 def _picture(image_id: str, path: str, subset: str, thumb_px: int) -> dict[str, str]:

@@ -1,0 +1,1 @@
+"""What moves in a notebook: the gallery and the confusion matrix."""

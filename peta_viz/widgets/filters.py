@@ -1,0 +1,188 @@
+"""Which images a gallery shows, and in which order."""
+
+import difflib
+import itertools
+import re
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+import numpy as np
+import pandas as pd
+
+from peta_viz.errors import InvalidDataError
+from peta_viz.widgets.catalogue import Catalogue, Mask, Rows
+
+LabelState = Literal["carried", "absent", "unknown", "contested"]
+LABEL_STATES: tuple[LabelState, ...] = get_args(LabelState)
+
+
+@dataclass(frozen=True)
+class Filters:
+    """What must hold; each that is empty lets everything pass.
+
+    Parameters
+    ----------
+    label, label_state
+        Images that carry the label, lack it, do not know it, or whose component contests it.
+    head
+        Components that contest a label of this head; with `result`, the head that is meant.
+    flag
+        A yes/no column of the components.
+    min_size, max_size
+        Images in the component; `max_size` 0 is no limit.
+    subset
+        The images' subset.
+    result
+        One of `result_names`, such as ``"A right, C wrong"``.
+    query
+        Text for ``DataFrame.query`` over images; the columns of images, components and labels
+        can be named.
+
+    """
+
+    label: str = ""
+    label_state: LabelState = "carried"
+    head: str = ""
+    flag: str = ""
+    min_size: int = 0
+    max_size: int = 0
+    subset: str = ""
+    result: str = ""
+    query: str = ""
+
+
+def image_mask(catalogue: Catalogue, filters: Filters) -> Mask:
+    """Find the images that pass, as a mask of shape ``(images,)``.
+
+    Raises
+    ------
+    InvalidDataError
+        If a filter names what is not there, or the query cannot be understood.
+
+    """
+    _check(catalogue, filters)
+    fits = _component_mask(catalogue, filters)[catalogue.codes]
+    if filters.subset:
+        fits &= (catalogue.imageset.images["subset"] == filters.subset).to_numpy()
+    if filters.label and filters.label_state != "contested":
+        column = catalogue.names.index(filters.label)
+        carried, known = catalogue.labels[:, column], catalogue.known[:, column]
+        states = {"carried": carried, "absent": known & ~carried, "unknown": ~known}
+        fits &= states[filters.label_state]
+    if filters.query.strip():
+        fits &= _query(catalogue, filters.query.strip())
+    return fits
+
+
+def component_order(catalogue: Catalogue, images: Mask, sort_by: str, *, descending: bool) -> Rows:
+    """Put the components that have any of the images in order; returns their codes."""
+    some = np.bincount(catalogue.codes[images], minlength=len(catalogue.components)) > 0
+    codes = np.flatnonzero(some)
+    if not sort_by:
+        return codes
+    if sort_by in catalogue.components:
+        values = catalogue.components[sort_by].iloc[codes]
+    else:
+        values = catalogue.column(sort_by).groupby(catalogue.codes).min().loc[codes]
+    return codes[_ranks(values, descending=descending)]
+
+
+def image_order(catalogue: Catalogue, images: Mask, sort_by: str, *, descending: bool) -> Rows:
+    """Put the images in order; returns their rows. Without a column: by component."""
+    rows = np.flatnonzero(images)
+    if not sort_by:
+        return rows[np.argsort(catalogue.codes[rows], kind="stable")]
+    return rows[_ranks(catalogue.column(sort_by).iloc[rows], descending=descending)]
+
+
+def result_names(catalogue: Catalogue) -> list[str]:
+    """Return what can be asked about the experiments."""
+    names = list(catalogue.results)
+    single = [f"{name} {answer}" for name in names for answer in ("right", "wrong")]
+    pairs = [f"{a} right, {b} wrong" for a, b in itertools.permutations(names, 2)]
+    return [*single, *pairs]
+
+
+def _ranks(values: "pd.Series[Any]", *, descending: bool) -> Rows:
+    """Order stably, what is missing last."""
+    positions = pd.Series(values.to_numpy(), index=np.arange(len(values)))
+    ordered = positions.sort_values(ascending=not descending, kind="stable", na_position="last")
+    return ordered.index.to_numpy()
+
+
+def _component_mask(catalogue: Catalogue, filters: Filters) -> Mask:
+    size = catalogue.components["size"].to_numpy()
+    fits = size >= filters.min_size
+    if filters.max_size:
+        fits &= size <= filters.max_size
+    if filters.flag:
+        fits &= catalogue.components[filters.flag].to_numpy(dtype=bool)
+    if filters.label and filters.label_state == "contested":
+        fits &= catalogue.contested([filters.label])
+    if filters.result:
+        for part in filters.result.split(", "):
+            experiment, _, answer = part.rpartition(" ")
+            fits &= _result(catalogue, experiment, filters.head, right=answer == "right")
+    elif filters.head:
+        (head,) = (head for head in catalogue.imageset.heads if head.name == filters.head)
+        fits &= catalogue.contested(head.labels)
+    return fits
+
+
+def _result(catalogue: Catalogue, experiment: str, head: str, *, right: bool) -> Mask:
+    """Components that are right in every head that counts (or this one), or wrong in any."""
+    table = catalogue.results[experiment]
+    columns = table[[head]] if head else table
+    counted = columns.notna().any(axis=1)
+    wrong = (columns == False).fillna(value=False).any(axis=1)  # noqa: E712 - elementwise, with <NA>
+    answer = counted & (~wrong if right else wrong)
+    return answer.reindex(catalogue.components.index, fill_value=False).to_numpy(dtype=bool)
+
+
+def _query(catalogue: Catalogue, text: str) -> Mask:
+    named = [name for name in catalogue.columns if re.search(_word(name), text)]
+    frame = pd.DataFrame({name: catalogue.column(name).to_numpy() for name in named})
+    frame = frame if named else pd.DataFrame(index=range(len(catalogue)))
+    try:
+        # Empty scopes: "@name" is to find nothing of ours.
+        answer = frame.eval(text, local_dict={}, global_dict={}, engine="python")
+    except Exception as error:
+        raise InvalidDataError("the query", [_explain(catalogue, error)]) from error
+    if not isinstance(answer, pd.Series) or answer.dtype not in (bool, "boolean"):
+        raise InvalidDataError(
+            "the query", ["it must be yes or no for every image, such as size > 3 and hairLong"]
+        )
+    return answer.fillna(value=False).to_numpy(dtype=bool)
+
+
+def _word(name: str) -> str:
+    return rf"(?<!\w){re.escape(name)}(?!\w)"
+
+
+def _explain(catalogue: Catalogue, error: Exception) -> str:
+    unknown = re.search(r"name '(.+)' is not defined", str(error))
+    if not unknown:
+        return f"it cannot be understood: {error}"
+    near = difflib.get_close_matches(unknown[1], catalogue.columns, n=3, cutoff=0.5)
+    hint = f"; did you mean {' or '.join(near)}?" if near else ""
+    return f"there is no column {unknown[1]!r}{hint}"
+
+
+def _check(catalogue: Catalogue, filters: Filters) -> None:
+    heads = [head.name for head in catalogue.imageset.heads]
+    choices = {
+        "label": catalogue.names,
+        "label_state": LABEL_STATES,
+        "head": heads,
+        "flag": catalogue.flags,
+        "result": result_names(catalogue),
+    }
+    problems = []
+    for name, allowed in choices.items():
+        value = getattr(filters, name)
+        if value and value not in allowed:
+            near = difflib.get_close_matches(value, allowed, n=3, cutoff=0.5)
+            hint = f"; did you mean {' or '.join(near)}?" if near else ""
+            problems.append(f"there is no {name} {value!r}{hint}")
+    if problems:
+        raise InvalidDataError("the filter", problems)

@@ -1,0 +1,325 @@
+"""The gallery: one widget, whatever the number of images."""
+
+import threading
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import fields
+from typing import Any
+
+import anywidget
+import numpy as np
+import pandas as pd
+import traitlets
+
+from peta_viz.confusion import judged, right
+from peta_viz.errors import InvalidDataError, PetaVizError, UnreadableImageError
+from peta_viz.imageset import ImageSet
+from peta_viz.links import Links
+from peta_viz.loader import ImageLoader
+from peta_viz.stills import Still, show_components, show_images
+from peta_viz.widgets.catalogue import Catalogue
+from peta_viz.widgets.filters import LABEL_STATES, Filters, image_mask
+from peta_viz.widgets.modules import css, javascript
+from peta_viz.widgets.shelf import VIEWS, Shelf
+from peta_viz.widgets.thumbnails import Thumbnails
+
+_FILTERS = tuple(field.name for field in fields(Filters))
+_MOST = 400
+_STRIP = 60
+_LARGE_PX = 1_200
+
+
+class Gallery(anywidget.AnyWidget):
+    """Look at components and images, narrow them down, and pick some.
+
+    Parameters
+    ----------
+    imageset
+        The images; without `component_id` only the grid of images is offered.
+    components
+        Rows as `measure_components` and `flag_components` return, with any columns of your own;
+        measured here by default.
+    pairs
+        Similar pairs (`first`, `second`, `similarity`), as `find_pairs` returns: they bring the
+        threshold slider, the view of pairs, and each component's weakest link.
+    threshold
+        The similarity at which the components were made; read off the pairs by default.
+    predictions
+        Predictions of experiments as `run_experiments` returns: filter by right and wrong.
+    notes
+        Texts by `component_id`, shown beside the component.
+    thumb_px, height_px
+        Height of the thumbnails, and of the gallery.
+    options
+        Any of the traits below.
+
+    Attributes
+    ----------
+    view
+        ``"components"``, ``"images"`` or ``"pairs"``.
+    sort_by, descending
+        A column, and which way; an empty text is the order of the image set.
+    label, label_state, head, flag, min_size, max_size, subset, result, query
+        The filters; see `peta_viz.widgets.filters.Filters`.
+    current, selected
+        DataFrame: the rows of `imageset.images` that are shown, in that order, and those that the
+        person selected. Observe them, or read them in the next cell.
+
+    Raises
+    ------
+    InvalidDataError
+        If an option names a label, head, flag, column or result that is not there.
+
+    Notes
+    -----
+    It shows and selects; it changes neither images nor labels.
+
+    """
+
+    _esm = javascript("gallery.js")
+    _css = css("gallery.css")
+
+    view = traitlets.Enum(VIEWS, "components").tag(sync=True)
+    sort_by = traitlets.Unicode().tag(sync=True)
+    descending = traitlets.Bool(default_value=True).tag(sync=True)
+    label = traitlets.Unicode().tag(sync=True)
+    label_state = traitlets.Enum(LABEL_STATES, "carried").tag(sync=True)
+    head = traitlets.Unicode().tag(sync=True)
+    flag = traitlets.Unicode().tag(sync=True)
+    min_size = traitlets.Int(0, min=0).tag(sync=True)
+    max_size = traitlets.Int(0, min=0).tag(sync=True)
+    subset = traitlets.Unicode().tag(sync=True)
+    result = traitlets.Unicode().tag(sync=True)
+    query = traitlets.Unicode().tag(sync=True)
+    threshold = traitlets.Float(0.0, min=0.0, max=1.0).tag(sync=True)
+    thumb_px = traitlets.Int(112, min=24, max=512).tag(sync=True)
+    height_px = traitlets.Int(640, min=200).tag(sync=True)
+    title = traitlets.Unicode().tag(sync=True)
+    current = traitlets.Instance(pd.DataFrame)
+    selected = traitlets.Instance(pd.DataFrame)
+
+    _facts = traitlets.Dict().tag(sync=True)
+    _total = traitlets.Int().tag(sync=True)
+    _version = traitlets.Int().tag(sync=True)
+    _marks = traitlets.Int().tag(sync=True)
+    _selected_count = traitlets.Int().tag(sync=True)
+    _status = traitlets.Unicode().tag(sync=True)
+    _problem = traitlets.Unicode().tag(sync=True)
+
+    def __init__(
+        self,
+        imageset: ImageSet,
+        components: pd.DataFrame | None = None,
+        *,
+        pairs: pd.DataFrame | None = None,
+        threshold: float | None = None,
+        predictions: pd.DataFrame | None = None,
+        notes: Mapping[Any, str] | None = None,
+        **options: Any,
+    ) -> None:
+        links = None if pairs is None else Links.of(imageset.images.index, pairs)
+        experiments = {} if predictions is None else judged(predictions)
+        results = {name: right(one, imageset.heads) for name, one in experiments.items()}
+        catalogue = Catalogue.of(imageset, components, links=links, results=results)
+        self._shelf = Shelf(catalogue, threshold)
+        self._shelf.restrict(None, dict(notes or {}))
+        self._lock = threading.RLock()
+        self._thumbnails = Thumbnails(self._jpeg)
+        options = _completed(catalogue, options)
+        self._check(options)
+        nothing = imageset.images.iloc[:0]
+        super().__init__(
+            threshold=self._shelf.made_at, current=nothing, selected=nothing, **options
+        )
+        self._facts = self._shelf.facts()
+        self.on_msg(self._answer)
+        self.observe(self._rearrange, names=[*_FILTERS, "view", "sort_by", "descending"])
+        self.observe(self._regroup, names=["threshold"])
+        self._arrange()
+
+    def show(
+        self,
+        component_ids: Iterable[Any] | None = None,
+        *,
+        notes: Mapping[Any, str] | None = None,
+        title: str = "",
+    ) -> None:
+        """Show only some components; without any argument all of them again.
+
+        Parameters
+        ----------
+        component_ids
+            Which; the filters hold in addition.
+        notes
+            Texts by `component_id`, shown beside the component.
+        title
+            What is shown, in words.
+
+        """
+        with self._lock, self.hold_sync():
+            self._shelf.restrict(component_ids, dict(notes or {}))
+            self.title = title
+            self._arrange()
+
+    def select(self, image_ids: Iterable[str]) -> None:
+        """Select these images and no others."""
+        with self._lock:
+            self._shelf.chosen = self._shelf.base.imageset.images.index.isin(list(image_ids))
+            self._mark()
+
+    def still(self, *, byte_budget: int = 4_000_000, most: int = 12) -> Still:
+        """Return the first of what is shown as HTML that needs neither kernel nor network.
+
+        Parameters
+        ----------
+        byte_budget
+            Pictures stop where the HTML would grow larger; it says what it leaves out.
+        most
+            How many components are shown, or rows of ten images.
+
+        """
+        with self._lock:
+            shelf, catalogue = self._shelf, self._shelf.shown
+            if self.view == "components":
+                return show_components(
+                    catalogue.imageset,
+                    catalogue.components.iloc[shelf.order],
+                    most_components=most,
+                    thumb_px=self.thumb_px,
+                    byte_budget=byte_budget,
+                    notes=shelf.notes,
+                    title=self.title,
+                )
+            images = shelf.pictured()
+        first = images[: 10 * most]
+        return show_images(
+            catalogue.imageset.take(first),
+            [""] * len(first),
+            thumb_px=self.thumb_px,
+            byte_budget=byte_budget,
+            left_out=len(images) - len(first),
+        )
+
+    def close(self) -> None:
+        """Take the widget down, and its threads with it."""
+        self._thumbnails.close()
+        super().close()
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> Any:
+        bundle = super()._repr_mimebundle_(**kwargs)
+        if bundle is None:
+            return None
+        data, metadata = bundle if isinstance(bundle, tuple) else (bundle, {})
+        # For whoever opens the notebook without running it, and for reports.
+        html = self.still(byte_budget=600_000, most=6).html
+        return {**data, "text/html": html}, metadata
+
+    def _jpeg(self, row: int, height_px: int) -> bytes:
+        path = self._shelf.base.imageset.images["path"].iloc[row]
+        return ImageLoader(path).jpeg(height_px)
+
+    def _check(self, options: Mapping[str, Any]) -> None:
+        """Refuse options that fit nothing, before there is a widget."""
+        filters = {name: value for name, value in options.items() if name in _FILTERS}
+        image_mask(self._shelf.base, Filters(**filters))
+        problems = [f"there is no option {n!r}" for n in options if not self.has_trait(n)]
+        sort_by = options["sort_by"]
+        if sort_by and sort_by not in self._shelf.base.columns:
+            problems.append(f"there is no column {sort_by!r} to sort by")
+        if problems:
+            raise InvalidDataError("the gallery", problems)
+
+    def _regroup(self, change: Any) -> None:
+        with self._lock, self.hold_sync():
+            self._shelf.regroup(change["new"])
+            self._facts = self._shelf.facts()
+            # What was true of the components as they were made says nothing of these.
+            self.flag = self.flag if self.flag in self._facts["flags"] else ""
+            self.result = self.result if self.result in self._facts["results"] else ""
+            self._arrange()
+
+    def _rearrange(self, _: Any) -> None:
+        with self._lock, self.hold_sync():
+            self._arrange()
+
+    def _arrange(self) -> None:
+        """Filter and order anew; what cannot be understood changes nothing but says so."""
+        filters = Filters(**{name: getattr(self, name) for name in _FILTERS})
+        try:
+            self._shelf.arrange(self.view, filters, self.sort_by, descending=self.descending)
+        except PetaVizError as error:
+            self._problem = str(error)
+            return
+        self._problem = ""
+        self.current = self._shelf.frame(self._shelf.images)
+        self._total = len(self._shelf.order)
+        self._version += 1
+        self._status = self._shelf.words()
+
+    def _mark(self) -> None:
+        self.selected = self._shelf.frame(np.flatnonzero(self._shelf.chosen))
+        self._selected_count = len(self.selected)
+        self._marks += 1
+
+    def _answer(self, _: Any, content: Any, __: Sequence[Any]) -> None:
+        """Answer a request of the front end; a failure goes back with the request's number."""
+        if not isinstance(content, Mapping):
+            return
+        try:
+            reply, buffers = self._reply(content)
+        except Exception as error:  # noqa: BLE001 - an exception here would be shown nowhere
+            reply, buffers = {"error": f"{type(error).__name__}: {error}"}, []
+        self.send({**reply, "id": content.get("id")}, buffers)
+
+    def _reply(self, content: Mapping[str, Any]) -> tuple[dict[str, Any], list[bytes]]:
+        kind = content.get("kind")
+        if kind == "thumbnails":  # outside the lock: decoding must not hold up the filters
+            return self._reply_thumbnails(content["rows"])
+        with self._lock:
+            if kind == "rows":
+                return self._reply_rows(**_integers(content, "first", "count", "most")), []
+            if kind == "image":
+                return self._reply_image(**_integers(content, "row"))
+            if kind == "select":
+                places = {
+                    name: content[name] for name in ("row", "first", "last") if name in content
+                }
+                self._shelf.select(str(content["how"]), **_integers(places, *places))
+                self._mark()
+                return {"selected": self._selected_count}, []
+            if kind == "find":
+                return {"row": self._shelf.neighbour(**_integers(content, "row", "step"))}, []
+        raise ValueError(f"unknown kind {kind!r}")
+
+    def _reply_rows(self, first: int, count: int, most: int) -> dict[str, Any]:
+        first, count, most = max(0, first), min(count, _MOST), max(1, min(most, _MOST))
+        described = self._shelf.describe(first, count, most=most, sort_by=self.sort_by)
+        entries = [image for row in described for image in row.get("images", [row])]
+        self._thumbnails.prepare((entry["row"], self.thumb_px) for entry in entries)
+        return {"first": first, "version": self._version, "rows": described}
+
+    def _reply_thumbnails(self, wanted: Sequence[Any]) -> tuple[dict[str, Any], list[bytes]]:
+        there = range(len(self._shelf.base))
+        answer = self._thumbnails.ask(
+            [int(row) for row in wanted[:_MOST] if int(row) in there], self.thumb_px
+        )
+        problems = [[row, reason] for row, reason in answer.problems.items()]
+        reply = {"rows": list(answer.pictures), "problems": problems, "later": answer.later}
+        return reply, list(answer.pictures.values())
+
+    def _reply_image(self, row: int) -> tuple[dict[str, Any], list[bytes]]:
+        details = self._shelf.details(row, most=_STRIP)
+        try:
+            return {"details": details}, [self._jpeg(row, _LARGE_PX)]
+        except UnreadableImageError as error:
+            return {"details": details, "problem": error.reason}, []
+
+
+def _completed(catalogue: Catalogue, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Fill in the view and the order that fit what there is."""
+    view = options.get("view", "components" if catalogue.grouped else "images")
+    worst_first = view == "components" and "disagreement" in catalogue.components
+    return {"view": view, "sort_by": "disagreement" if worst_first else "", **options}
+
+
+def _integers(content: Mapping[str, Any], *names: str) -> dict[str, int]:
+    return {name: int(content[name]) for name in names}

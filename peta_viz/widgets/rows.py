@@ -1,0 +1,173 @@
+"""What a gallery sends for one row or image: plain data, a few hundred bytes each."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from peta_viz.widgets.catalogue import FLAG, Catalogue, Mask, Rows
+
+_MOST_LABELS = 40
+
+
+def component_row(
+    catalogue: Catalogue,
+    code: int,
+    chosen: Mask,
+    *,
+    most: int,
+    sort_by: str = "",
+    notes: Mapping[Any, str] | None = None,
+) -> dict[str, Any]:
+    """Describe a component.
+
+    Parameters
+    ----------
+    catalogue
+        Where it is.
+    code
+        Its row in ``catalogue.components``.
+    chosen
+        bool, shape ``(images,)``: the images that the person selected.
+    most
+        How many of its images are named.
+    sort_by
+        A column whose value is shown as well.
+    notes
+        Texts by `component_id`.
+
+    Returns
+    -------
+    dict
+        `id`, `size`, `figures` (name and text), `flags`, `labels` (name, carried, known; contested
+        ones first), `more_labels`, `images` (as `image_entry`), `selected` (how many), `note`.
+
+    """
+    row = catalogue.components.iloc[code]
+    component_id = catalogue.components.index[code]
+    members = catalogue.members(code)
+    labels = label_counts(catalogue, members)
+    named = ["disagreement", "weakest_link", "subset", *([sort_by] if sort_by else [])]
+    figures = {name: row[name] for name in named if name in row and name != "size"}
+    return {
+        "id": str(component_id),
+        "size": len(members),
+        "figures": [[name, text(value)] for name, value in figures.items() if text(value)],
+        "flags": [
+            name.removeprefix(FLAG) for name in catalogue.flags if row[name] and name != "contested"
+        ],
+        "labels": labels[:_MOST_LABELS],
+        "more_labels": max(0, len(labels) - _MOST_LABELS),
+        "images": [image_entry(catalogue, int(image), chosen) for image in members[:most]],
+        "selected": int(chosen[members].sum()),
+        "note": catalogue.change(code) or (notes or {}).get(component_id, ""),
+        "weakest": weakest_ends(catalogue, code),
+    }
+
+
+def image_entry(catalogue: Catalogue, row: int, chosen: Mask) -> dict[str, Any]:
+    """Describe an image: `row`, `id`, `aspect` (width / height), `selected`."""
+    return {
+        "row": row,
+        "id": str(catalogue.ids[row]),
+        "aspect": float(catalogue.aspects[row]),
+        "selected": bool(chosen[row]),
+    }
+
+
+def pair_row(catalogue: Catalogue, pair: int, chosen: Mask, threshold: float) -> dict[str, Any]:
+    """Describe a pair of similar images: `similarity`, `linked`, and both as `image_entry`."""
+    links = catalogue.links
+    assert links is not None
+    similarity = float(links.similarity[pair])
+    ends = (int(links.first[pair]), int(links.second[pair]))
+    return {
+        "similarity": f"{similarity:.4f}",
+        "linked": similarity > threshold,
+        "joined": bool(catalogue.codes[ends[0]] == catalogue.codes[ends[1]]),
+        "images": [image_entry(catalogue, row, chosen) for row in ends],
+    }
+
+
+def label_counts(catalogue: Catalogue, members: Rows) -> list[list[Any]]:
+    """Count the labels that occur among images: name, carried, known; contested ones first."""
+    carried = catalogue.labels[members].sum(axis=0)
+    known = catalogue.known[members].sum(axis=0)
+    occurring = np.flatnonzero(carried)
+    ratio = carried[occurring] / known[occurring]
+    order = np.argsort(np.abs(ratio - 0.5) - (ratio < 1), kind="stable")  # contested, evenest first
+    return [
+        [catalogue.names[label], int(carried[label]), int(known[label])]
+        for label in occurring[order]
+    ]
+
+
+def image_details(catalogue: Catalogue, row: int, chosen: Mask, *, most: int) -> dict[str, Any]:
+    """Describe an image with all its labels, and the images of its component.
+
+    Returns
+    -------
+    dict
+        As `image_entry`, with `path`, `facts` (name and text of every other column), `component`
+        (its id, or an empty text), `size`, `position` (in the component), `heads` (name and
+        labels: name, ``True``/``False``/``None`` for not known, carried, known), `images` (up to
+        `most` of the component around this one), `flags`.
+
+    """
+    image = catalogue.imageset.images.iloc[row]
+    code = int(catalogue.codes[row])
+    members = catalogue.members(code)
+    position = int(np.flatnonzero(members == row)[0])
+    start = max(0, min(position - most // 2, len(members) - most))
+    window = members[start : start + most]
+    carried = catalogue.labels[members].sum(axis=0)
+    known = catalogue.known[members].sum(axis=0)
+    place = {name: column for column, name in enumerate(catalogue.names)}
+
+    def label(name: str) -> list[Any]:
+        column = place[name]
+        state = bool(catalogue.labels[row, column]) if catalogue.known[row, column] else None
+        return [name, state, int(carried[column]), int(known[column])]
+
+    heads = [
+        [head.name, [label(name) for name in head.labels]] for head in catalogue.imageset.heads
+    ]
+    placed = {name for head in catalogue.imageset.heads for name in head.labels}
+    others = [label(name) for name in catalogue.names if name not in placed]
+    row_of_component = catalogue.components.iloc[code]
+    return {
+        **image_entry(catalogue, row, chosen),
+        "path": str(image["path"]),
+        "facts": [[str(k), text(v)] for k, v in image.items() if k != "path" and text(v)],
+        "component": str(catalogue.components.index[code]) if catalogue.grouped else "",
+        "flags": [name.removeprefix(FLAG) for name in catalogue.flags if row_of_component[name]],
+        "size": len(members),
+        "position": position,
+        "first": start,
+        "heads": [*heads, *([["", others]] if others else [])],
+        "images": [image_entry(catalogue, int(member), chosen) for member in window],
+        "weakest": weakest_ends(catalogue, code),
+    }
+
+
+def weakest_ends(catalogue: Catalogue, code: int) -> list[int]:
+    """Return the rows of the two images that the component's weakest link joins, or nothing."""
+    if catalogue.weakest is None or code not in catalogue.weakest.index:
+        return []
+    place = catalogue.weakest.index.get_loc(code)
+    ends = catalogue.weakest[["first", "second"]].to_numpy()[place]
+    return [int(row) for row in ends]
+
+
+def text(value: Any) -> str:
+    """Write a cell as a person would."""
+    if value is None or value is pd.NA:
+        return ""
+    if isinstance(value, float | np.floating):
+        number = float(value)
+        if math.isnan(number):
+            return ""
+        return f"{number:.3g}" if abs(number) < 1e5 else f"{number:.0f}"  # noqa: PLR2004
+    return str(value)

@@ -1,0 +1,231 @@
+"""What a gallery has on display, in which order, and what is selected; without the widget."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Literal, get_args
+
+import numpy as np
+import pandas as pd
+
+from peta_viz.widgets import rows
+from peta_viz.widgets.catalogue import Catalogue, Mask, Rows, at_threshold, threshold_of
+from peta_viz.widgets.filters import (
+    Filters,
+    component_order,
+    image_mask,
+    image_order,
+    result_names,
+)
+
+View = Literal["components", "images", "pairs"]
+VIEWS: tuple[View, ...] = get_args(View)
+_NEAREST = 2_000
+_SAME = 1e-9
+
+
+class Shelf:
+    """Images on display.
+
+    Parameters
+    ----------
+    catalogue
+        All there is.
+    threshold
+        The similarity at which its components were made; read off its links by default.
+
+    """
+
+    def __init__(self, catalogue: Catalogue, threshold: float | None = None) -> None:
+        self.base = self.shown = catalogue
+        self.made_at = threshold or 0.0
+        if threshold is None and catalogue.links is not None:
+            self.made_at = threshold_of(catalogue.links, catalogue.codes)
+        self.threshold = self.made_at
+        self.view: View = "components"
+        self.images: Rows = np.zeros(0, dtype=np.int64)
+        self.order = self.images
+        self.notes: Mapping[Any, str] = {}
+        self.chosen: Mask = np.zeros(len(catalogue), dtype=bool)
+        self._only: Mask | None = None
+
+    @property
+    def changed(self) -> bool:
+        """Whether the components are those of another threshold than they were made at."""
+        return self.shown is not self.base
+
+    def regroup(self, threshold: float) -> None:
+        """Make components at another threshold; without links nothing happens."""
+        if self.base.links is None:
+            return
+        self.threshold = threshold
+        same = abs(threshold - self.made_at) < _SAME
+        self.shown = self.base if same else at_threshold(self.base, threshold)
+
+    def restrict(self, component_ids: Iterable[Any] | None, notes: Mapping[Any, str]) -> None:
+        """Put only these components on display, or all; `notes` are texts by `component_id`."""
+        self.notes = notes
+        self._only = None
+        if component_ids is not None:
+            chosen = self.base.components.index.isin(list(component_ids))
+            self._only = chosen[self.base.codes]
+
+    def arrange(self, view: View, filters: Filters, sort_by: str, *, descending: bool) -> None:
+        """Filter and order; the state is as before if that fails.
+
+        Raises
+        ------
+        InvalidDataError
+            If a filter cannot be understood.
+
+        """
+        mask = image_mask(self.shown, filters)
+        if self._only is not None:
+            mask &= self._only
+        sort_by = sort_by if sort_by in self.shown.columns else ""
+        self.view = view
+        if view == "components":
+            self.order = component_order(self.shown, mask, sort_by, descending=descending)
+            self.images = self._all_members(self.order)
+        else:
+            self.images = image_order(self.shown, mask, sort_by, descending=descending)
+            self.order = self.images if view == "images" else self._near_pairs(mask)
+
+    def frame(self, images: Rows) -> pd.DataFrame:
+        """Return rows of the table of images."""
+        return self.shown.imageset.images.iloc[images]
+
+    def pictured(self) -> Rows:
+        """Return the images on display in the order in which one sees them, none twice."""
+        images = self.images if self.view != "pairs" else self._ends(self.order).ravel()
+        return images[np.sort(np.unique(images, return_index=True)[1])]
+
+    def describe(self, first: int, count: int, *, most: int, sort_by: str) -> list[dict[str, Any]]:
+        """Describe what stands at some places; see `peta_viz.widgets.rows`."""
+        part = self.order[max(0, first) : max(0, first + count)].tolist()
+        if self.view == "components":
+            return [
+                rows.component_row(
+                    self.shown, item, self.chosen, most=most, sort_by=sort_by, notes=self.notes
+                )
+                for item in part
+            ]
+        if self.view == "pairs":
+            return [rows.pair_row(self.shown, item, self.chosen, self.threshold) for item in part]
+        return [rows.image_entry(self.shown, item, self.chosen) for item in part]
+
+    def details(self, row: int, *, most: int) -> dict[str, Any]:
+        """Describe one image with all its labels; see `peta_viz.widgets.rows.image_details`."""
+        details = rows.image_details(self.shown, row, self.chosen, most=most)
+        code = self.shown.codes[row]
+        note = self.shown.change(code) or self.notes.get(self.shown.components.index[code], "")
+        return {**details, "note": note}
+
+    def select(self, how: str, *, row: int | None = None, first: int = 0, last: int = 0) -> None:
+        """Change the selection.
+
+        Parameters
+        ----------
+        how
+            ``"none"``, ``"all"`` on display, ``"only"``, ``"add"`` or ``"toggle"``.
+        row
+            One image; or
+        first, last
+            places on display, either way round.
+
+        """
+        if how == "none":
+            self.chosen[:] = False
+        elif how == "all":
+            self.chosen[self.images] = True
+        elif how in ("only", "add", "toggle"):
+            picked = np.array([row]) if row is not None else self._between(first, last)
+            if how == "only":
+                self.chosen[:] = False
+            self.chosen[picked] = how != "toggle" or not self.chosen[picked].all()
+        else:
+            raise ValueError(f"unknown way to select {how!r}")
+
+    def neighbour(self, row: int, step: int) -> int:
+        """Return the first image of the component `step` places on, or the image; −1 at the end."""
+        by_component = self.view == "components"
+        order = self.order if by_component else self.images
+        found = np.flatnonzero(order == (self.shown.codes[row] if by_component else row))
+        place = int(found[0]) + step if len(found) else -1
+        if not 0 <= place < len(order):
+            return -1
+        return int(self.shown.members(order[place])[0] if by_component else order[place])
+
+    def facts(self) -> dict[str, Any]:
+        """Collect what the controls offer."""
+        base, links = self.base, self.base.links
+        subsets = sorted(map(str, base.imageset.images["subset"].unique()))
+        known = links is not None and len(links.similarity)
+        return {
+            "images": len(base),
+            "grouped": base.grouped,
+            "labels": base.names,
+            "heads": [head.name for head in base.imageset.heads],
+            "flags": self.shown.flags,
+            "subsets": subsets if len(subsets) > 1 else [],
+            "results": [] if self.changed else result_names(base),
+            "component_columns": self.shown.sortable,
+            "image_columns": self.shown.sortable_images,
+            "aspect": float(np.median(base.aspects)),
+            "pairs": links is not None,
+            "lowest": float(np.floor(100 * links.similarity.min()) / 100) if known else 0.0,  # type: ignore[union-attr]
+            "made_at": self.made_at,
+        }
+
+    def words(self) -> str:
+        """Say what is on display."""
+        sizes = self.shown.components["size"].to_numpy()
+        images = _of(len(self.images), len(self.base), "images")
+        if self.view == "pairs":
+            parts = [f"the {len(self.order):,} pairs nearest to {self.threshold:.3f}"]
+        elif self.view == "images":
+            parts = [images]
+        else:
+            shown, multiple = sizes[self.order] > 1, sizes > 1
+            parts = [
+                _of(int(shown.sum()), int(multiple.sum()), "components of two and more"),
+                _of(int((~shown).sum()), int((~multiple).sum()), "singletons"),
+                images,
+            ]
+        if self.changed:
+            before = int((self.base.components["size"] > 1).sum())
+            merged, parted = (
+                int(self.shown.components[name].sum()) for name in ("merged", "parted")
+            )
+            parts.append(
+                f"at {self.made_at:.3f} they were {before:,}: {merged:,} merged from several, "
+                f"{parted:,} are parts of one"
+            )
+        return " · ".join(parts)
+
+    def _all_members(self, codes: Rows) -> Rows:
+        members = [self.shown.members(code) for code in codes]
+        return np.concatenate(members) if members else np.zeros(0, dtype=np.int64)
+
+    def _between(self, first: int, last: int) -> Rows:
+        first, last = sorted((first, last))
+        part = self.order[max(0, first) : last + 1]
+        if self.view == "components":
+            return self._all_members(part)
+        return part if self.view == "images" else np.unique(self._ends(part))
+
+    def _near_pairs(self, mask: Mask) -> Rows:
+        links = self.shown.links
+        if links is None:
+            return np.zeros(0, dtype=np.int64)
+        near = links.nearest(self.threshold, _NEAREST)
+        fits = mask[links.first[near]] | mask[links.second[near]]
+        found: Rows = near[fits]
+        return found
+
+    def _ends(self, pairs: Rows) -> Rows:
+        links = self.shown.links
+        assert links is not None
+        return np.stack([links.first[pairs], links.second[pairs]], axis=1)
+
+
+def _of(shown: int, there: int, what: str) -> str:
+    return f"{shown:,} {what}" if shown == there else f"{shown:,} of {there:,} {what}"
