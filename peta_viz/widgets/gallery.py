@@ -60,6 +60,8 @@ class Gallery(anywidget.AnyWidget):
         A column, and which way; an empty text is the order of the image set.
     label, label_state, head, flag, min_size, max_size, subset, result, query
         The filters; see `peta_viz.widgets.filters.Filters`.
+    still_rows
+        How many components a report shows.
     current, selected
         DataFrame: the rows of `imageset.images` that are shown, in that order, and those that the
         person selected. Observe them, or read them in the next cell.
@@ -94,6 +96,7 @@ class Gallery(anywidget.AnyWidget):
     thumb_px = traitlets.Int(112, min=24, max=512).tag(sync=True)
     height_px = traitlets.Int(640, min=200).tag(sync=True)
     title = traitlets.Unicode().tag(sync=True)
+    still_rows = traitlets.Int(6, min=1)
     current = traitlets.Instance(pd.DataFrame)
     selected = traitlets.Instance(pd.DataFrame)
 
@@ -210,7 +213,7 @@ class Gallery(anywidget.AnyWidget):
             return None
         data, metadata = bundle if isinstance(bundle, tuple) else (bundle, {})
         # For whoever opens the notebook without running it, and for reports.
-        html = self.still(byte_budget=600_000, most=6).html
+        html = self.still(byte_budget=100_000 * self.still_rows, most=self.still_rows).html
         return {**data, "text/html": html}, metadata
 
     def _jpeg(self, row: int, height_px: int) -> bytes:
