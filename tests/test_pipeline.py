@@ -19,7 +19,7 @@ from peta_viz.pipeline import STAGES, known_parameters, run_stages
 from peta_viz.sample import RELEASE
 from tests.conftest import QUICK, run_cli
 
-TABLES = ["images", "labels", "components", "cleaning"]
+TABLES = ["images", "labels", "pairs", "components", "cleaning", "predictions"]
 
 
 def _tables(folder):

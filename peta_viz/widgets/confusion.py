@@ -1,5 +1,6 @@
 """Confusion matrices that can be clicked, beside a gallery of what is in the cell."""
 
+from dataclasses import replace
 from typing import Any
 
 import anywidget
@@ -7,9 +8,11 @@ import ipywidgets
 import pandas as pd
 import traitlets
 
+from peta_viz.errors import InvalidDataError
 from peta_viz.evaluation import HEADLINE, IMAGE_SIZES, SIZES
 from peta_viz.imageset import ImageSet
 from peta_viz.stills import Still
+from peta_viz.widgets.display import WithStill
 from peta_viz.widgets.gallery import Gallery
 from peta_viz.widgets.matrices import ORDERS, Cell, Matrices, Question, payload
 from peta_viz.widgets.matrix_stills import show_confusion
@@ -33,10 +36,11 @@ class _Grid(anywidget.AnyWidget):
     order = traitlets.Enum(ORDERS, "as given").tag(sync=True)
     cell = traitlets.Dict().tag(sync=True)
     _choices = traitlets.Dict().tag(sync=True)
+    _still_id = traitlets.Unicode().tag(sync=True)
     _matrices: "traitlets.List[Any]" = traitlets.List().tag(sync=True)
 
 
-class ConfusionMatrix(ipywidgets.HBox):
+class ConfusionMatrix(WithStill, ipywidgets.HBox):
     """See what was taken for what, and the images behind each number.
 
     Parameters
@@ -91,6 +95,9 @@ class ConfusionMatrix(ipywidgets.HBox):
         components: pd.DataFrame | None = None,
         **options: Any,
     ) -> None:
+        unknown = [f"there is no option {name!r}" for name in options if not self.has_trait(name)]
+        if unknown:
+            raise InvalidDataError("the confusion matrix", unknown)
         self._counted: Matrices = Matrices(imageset, predictions)
         self._imageset = imageset
         options.setdefault("experiment", next(iter(self._counted.judged)))
@@ -118,11 +125,31 @@ class ConfusionMatrix(ipywidgets.HBox):
             **options,
         )
         self.grid = grid
+        grid._still_id = self._still_id  # noqa: SLF001 - the two are one widget
         for name in (*_ASKED, "cell"):
             traitlets.link((self, name), (grid, name))
         self.observe(self._ask, names=list(_ASKED))
         self.observe(self._open, names=["cell"])
         self._ask(None)
+
+    def close(self) -> None:
+        """Take the matrices and the gallery down."""
+        for part in self.children:
+            part.close()
+        super().close()
+
+    @traitlets.validate("experiment", "against", "head", "cell")
+    def _known(self, proposal: Any) -> Any:
+        """Refuse what is not there, before anything of it is shown."""
+        name, value = proposal["trait"].name, proposal["value"]
+        try:
+            if name != "cell":
+                self._counted.check(replace(self.question(), **{name: value}))
+            elif value:
+                self._counted.check(self.question(), Cell(**value))
+        except (InvalidDataError, TypeError) as error:
+            raise traitlets.TraitError(str(error)) from error
+        return value
 
     def question(self) -> Question:
         """Return what is shown."""
@@ -158,13 +185,8 @@ class ConfusionMatrix(ipywidgets.HBox):
             notes.index, notes=notes.to_dict(), title=_title(question, cell, len(notes))
         )
 
-    def _repr_mimebundle_(self, **kwargs: Any) -> Any:
-        bundle = super()._repr_mimebundle_(**kwargs)
-        if bundle is None:
-            return None
-        data, metadata = bundle if isinstance(bundle, tuple) else (bundle, {})
-        # For whoever opens the notebook without running it, and for reports.
-        return {**data, "text/html": self.still(byte_budget=1_500_000).html}, metadata
+    def _small_still(self) -> Still:
+        return self.still(byte_budget=1_500_000)
 
 
 def _title(question: Question, cell: Cell, count: int) -> str:

@@ -17,6 +17,7 @@ from peta_viz.links import Links
 from peta_viz.loader import ImageLoader
 from peta_viz.stills import Still, show_components, show_images
 from peta_viz.widgets.catalogue import Catalogue
+from peta_viz.widgets.display import WithStill
 from peta_viz.widgets.filters import LABEL_STATES, Filters, image_mask
 from peta_viz.widgets.modules import css, javascript
 from peta_viz.widgets.shelf import VIEWS, Shelf
@@ -28,7 +29,7 @@ _STRIP = 60
 _LARGE_PX = 1_200
 
 
-class Gallery(anywidget.AnyWidget):
+class Gallery(WithStill, anywidget.AnyWidget):
     """Look at components and images, narrow them down, and pick some.
 
     Parameters
@@ -124,7 +125,8 @@ class Gallery(anywidget.AnyWidget):
         results = {name: right(one, imageset.heads) for name, one in experiments.items()}
         catalogue = Catalogue.of(imageset, components, links=links, results=results)
         self._shelf = Shelf(catalogue, threshold)
-        self._shelf.restrict(None, dict(notes or {}))
+        self._notes = _texts(notes)
+        self._shelf.restrict(None, self._notes)
         self._lock = threading.RLock()
         self._thumbnails = Thumbnails(self._jpeg)
         options = _completed(catalogue, options)
@@ -146,20 +148,20 @@ class Gallery(anywidget.AnyWidget):
         notes: Mapping[Any, str] | None = None,
         title: str = "",
     ) -> None:
-        """Show only some components; without any argument all of them again.
+        """Show only some components; without any argument all of them again, as at first.
 
         Parameters
         ----------
         component_ids
             Which; the filters hold in addition.
         notes
-            Texts by `component_id`, shown beside the component.
+            Texts by `component_id`, shown beside the component; by default those given at first.
         title
             What is shown, in words.
 
         """
         with self._lock, self.hold_sync():
-            self._shelf.restrict(component_ids, dict(notes or {}))
+            self._shelf.restrict(component_ids, self._notes if notes is None else _texts(notes))
             self.title = title
             self._arrange()
 
@@ -183,16 +185,19 @@ class Gallery(anywidget.AnyWidget):
         with self._lock:
             shelf, catalogue = self._shelf, self._shelf.shown
             if self.view == "components":
+                first = shelf.order[:most]
                 return show_components(
                     catalogue.imageset,
                     catalogue.components.iloc[shelf.order],
                     most_components=most,
                     thumb_px=self.thumb_px,
                     byte_budget=byte_budget,
-                    notes=shelf.notes,
+                    notes={catalogue.components.index[code]: shelf.note(code) for code in first},
                     title=self.title,
                 )
-            images = shelf.pictured()
+            images = shelf.images
+        if not len(images):
+            return Still("<p>There is no such image.</p>")
         first = images[: 10 * most]
         return show_images(
             catalogue.imageset.take(first),
@@ -207,14 +212,8 @@ class Gallery(anywidget.AnyWidget):
         self._thumbnails.close()
         super().close()
 
-    def _repr_mimebundle_(self, **kwargs: Any) -> Any:
-        bundle = super()._repr_mimebundle_(**kwargs)
-        if bundle is None:
-            return None
-        data, metadata = bundle if isinstance(bundle, tuple) else (bundle, {})
-        # For whoever opens the notebook without running it, and for reports.
-        html = self.still(byte_budget=100_000 * self.still_rows, most=self.still_rows).html
-        return {**data, "text/html": html}, metadata
+    def _small_still(self) -> Still:
+        return self.still(byte_budget=100_000 * self.still_rows, most=self.still_rows)
 
     def _jpeg(self, row: int, height_px: int) -> bytes:
         path = self._shelf.base.imageset.images["path"].iloc[row]
@@ -239,6 +238,7 @@ class Gallery(anywidget.AnyWidget):
             self.flag = self.flag if self.flag in self._facts["flags"] else ""
             self.result = self.result if self.result in self._facts["results"] else ""
             self._arrange()
+            self._mark()
 
     def _rearrange(self, _: Any) -> None:
         with self._lock, self.hold_sync():
@@ -276,17 +276,15 @@ class Gallery(anywidget.AnyWidget):
     def _reply(self, content: Mapping[str, Any]) -> tuple[dict[str, Any], list[bytes]]:
         kind = content.get("kind")
         if kind == "thumbnails":  # outside the lock: decoding must not hold up the filters
-            return self._reply_thumbnails(content["rows"])
+            return self._reply_thumbnails(content.get("rows"))
         with self._lock:
             if kind == "rows":
                 return self._reply_rows(**_integers(content, "first", "count", "most")), []
             if kind == "image":
                 return self._reply_image(**_integers(content, "row"))
             if kind == "select":
-                places = {
-                    name: content[name] for name in ("row", "first", "last") if name in content
-                }
-                self._shelf.select(str(content["how"]), **_integers(places, *places))
+                places = [name for name in ("row", "first", "last") if name in content]
+                self._shelf.select(str(content.get("how")), **_integers(content, *places))
                 self._mark()
                 return {"selected": self._selected_count}, []
             if kind == "find":
@@ -294,17 +292,20 @@ class Gallery(anywidget.AnyWidget):
         raise ValueError(f"unknown kind {kind!r}")
 
     def _reply_rows(self, first: int, count: int, most: int) -> dict[str, Any]:
-        first, count, most = max(0, first), min(count, _MOST), max(1, min(most, _MOST))
-        described = self._shelf.describe(first, count, most=most, sort_by=self.sort_by)
+        if first < 0 or count < 0:
+            raise ValueError(f"expected first and count from 0, but got {first} and {count}")
+        described = self._shelf.describe(
+            first, min(count, _MOST), most=max(1, min(most, _MOST)), sort_by=self.sort_by
+        )
         entries = [image for row in described for image in row.get("images", [row])]
         self._thumbnails.prepare((entry["row"], self.thumb_px) for entry in entries)
         return {"first": first, "version": self._version, "rows": described}
 
-    def _reply_thumbnails(self, wanted: Sequence[Any]) -> tuple[dict[str, Any], list[bytes]]:
-        there = range(len(self._shelf.base))
-        answer = self._thumbnails.ask(
-            [int(row) for row in wanted[:_MOST] if int(row) in there], self.thumb_px
-        )
+    def _reply_thumbnails(self, wanted: Any) -> tuple[dict[str, Any], list[bytes]]:
+        if not isinstance(wanted, list):
+            raise TypeError(f"expected a list of rows, but got {type(wanted).__name__}")
+        rows = [self._shelf.checked(_integer(row, "row")) for row in wanted[:_MOST]]
+        answer = self._thumbnails.ask(rows, self.thumb_px)
         problems = [[row, reason] for row, reason in answer.problems.items()]
         reply = {"rows": list(answer.pictures), "problems": problems, "later": answer.later}
         return reply, list(answer.pictures.values())
@@ -324,5 +325,15 @@ def _completed(catalogue: Catalogue, options: Mapping[str, Any]) -> dict[str, An
     return {"view": view, "sort_by": "disagreement" if worst_first else "", **options}
 
 
+def _texts(notes: Mapping[Any, str] | None) -> dict[Any, str]:
+    return {} if notes is None else dict(notes)
+
+
 def _integers(content: Mapping[str, Any], *names: str) -> dict[str, int]:
-    return {name: int(content[name]) for name in names}
+    return {name: _integer(content.get(name), name) for name in names}
+
+
+def _integer(value: Any, name: str) -> int:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise TypeError(f"expected a whole number as {name!r}, but got {type(value).__name__}")
+    return value

@@ -1,5 +1,7 @@
+import pandas as pd
 import pytest
 
+from peta_viz.imageset import ImageSet
 from peta_viz.pipeline import STAGES
 
 PAGES = ["index.html", *(f"reports/{stage.name}.html" for stage in STAGES)]
@@ -32,3 +34,27 @@ def test_code_is_not_shown(page, run_folder):
     text = page.locator("body").inner_text()
     assert "What the strategies would do" in text
     assert "import" not in text
+
+
+def test_the_numbers_of_a_matrix_open_their_images(page, run_folder):
+    page.goto((run_folder / "reports" / "04_experiments.html").as_uri())
+    heads = page.locator("details", has=page.locator(".pv-m"))
+    assert heads.count() == len(ImageSet.from_parquet(run_folder).heads)
+    predictions = pd.read_parquet(run_folder / "predictions.parquet")
+    judged = predictions.loc[predictions["size"] > 1, "component_id"].nunique()
+    opened = 0
+    for link in heads.first.locator("td a[href]").all():
+        link.click()
+        cell = page.locator(link.get_attribute("href"))
+        assert cell.is_visible()
+        assert page.locator(".pv-of:visible").count() == 1
+        for picture in cell.locator("i").all():
+            image = picture.evaluate("one => getComputedStyle(one).backgroundImage")
+            assert image.startswith('url("data:image/jpeg;base64,')
+            opened += 1
+        cell.get_by_role("link", name="close").click()
+        assert not cell.is_visible()
+    numbers = [int(text) for text in heads.first.locator("td a").all_inner_texts()]
+    assert 0 < opened <= sum(numbers) <= judged
+    assert page.complaints == []
+    assert [url for url in page.requests if not url.startswith(("data:", "file:"))] == []

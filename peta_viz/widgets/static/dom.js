@@ -1,5 +1,8 @@
 // Elements without markup: all text goes in as text.
 
+// JupyterLab looks for its own keys (x cuts the cell) at the element that has the focus first.
+const FOCUSABLE = "button, input, select, summary, dialog, [tabindex]";
+
 /** Make an element; `class`, `text`, `on…` and attributes by name, then children. */
 export function make(tag, options = {}, ...children) {
   const element = document.createElement(tag);
@@ -11,6 +14,7 @@ export function make(tag, options = {}, ...children) {
     else if (name in element && typeof value !== "string") element[name] = value;
     else element.setAttribute(name, value === true ? "" : value);
   }
+  if (element.matches(FOCUSABLE)) element.setAttribute("data-lm-suppress-shortcuts", "true");
   element.append(...children.filter((child) => child !== null && child !== undefined));
   return element;
 }
@@ -35,4 +39,10 @@ export function chip([label, carried, known]) {
     ` ${carried}/${known}`,
   );
   return element;
+}
+
+/** While this is in the page, the still picture of the same widget is not shown. */
+export function hideStill(model) {
+  const still = `[data-pv-still="${CSS.escape(model.get("_still_id"))}"]`;
+  return make("style", { text: `${still}, .jp-OutputArea-child:has(${still}) { display: none !important; }` });
 }

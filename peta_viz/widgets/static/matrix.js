@@ -1,5 +1,5 @@
 // Confusion matrices: cells are buttons, and a click tells the model which one it was.
-import { make, said } from "./dom.js";
+import { hideStill, make, said } from "./dom.js";
 
 const STRONGEST = 55; // per cent of colour, so that the number stays legible
 const STEPS = { ArrowRight: [0, 1], ArrowLeft: [0, -1], ArrowDown: [1, 0], ArrowUp: [-1, 0] };
@@ -12,6 +12,7 @@ class Grid {
     this.root = make(
       "div",
       { class: "pv-matrix", "data-lm-suppress-shortcuts": "true", role: "region", "aria-label": "confusion matrix", onkeydown: (event) => this.key(event) },
+      hideStill(this.model),
       this.bar,
       this.cards,
     );
@@ -59,12 +60,15 @@ class Grid {
     this.rates.checked = this.model.get("rates");
     this.selects.order.hidden = this.model.get("_choices").exclusive.includes(this.model.get("head"));
     this.selects.against.hidden = this.selects.experiment.options.length < 2;
+    for (const option of this.selects.against.options) option.disabled = option.value === this.model.get("experiment");
   }
 
   draw() {
     this.follow();
+    const focused = this.root.getRootNode().activeElement?.key;
     this.cards.replaceChildren(...this.model.get("_matrices").map((matrix) => this.card(matrix)));
     this.mark();
+    if (focused) [...this.cards.querySelectorAll(".pv-cell")].find((button) => same(button.key, focused))?.focus();
   }
 
   card(matrix) {
@@ -94,12 +98,20 @@ class Grid {
       text: cell.text,
       title: cell.words,
       "aria-label": cell.words,
+      // Tab leads from matrix to matrix, arrows from cell to cell.
+      tabindex: row + column ? "-1" : "0",
+      onfocus: (event) => this.stay(event.target),
       "data-good": String(cell.shade < 0 ? !cell.good : cell.good),
       style: `--pv-shade: ${Math.round(STRONGEST * Math.min(1, Math.abs(cell.shade)))}%`,
       onclick: () => this.set("cell", same(this.model.get("cell"), key) ? {} : key),
     });
     button.key = key;
     return button;
+  }
+
+  /** Let Tab come back to the cell where one was. */
+  stay(button) {
+    for (const other of button.closest("table").querySelectorAll(".pv-cell")) other.tabIndex = other === button ? 0 : -1;
   }
 
   mark() {

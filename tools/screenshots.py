@@ -1,0 +1,77 @@
+"""Take the pictures of the documentation, of the generated sample: ``make screenshots``."""
+
+import sys
+import tempfile
+from pathlib import Path
+
+from playwright.sync_api import Page, sync_playwright
+
+TOP = Path(__file__).parents[1]
+sys.path.insert(0, str(TOP))
+
+from tests.browser.conftest import ARGUMENTS  # noqa: E402
+from tests.browser.lab import Lab  # noqa: E402
+
+READY = ".pv-gallery[data-pending='0']"
+LOAD = """import pandas as pd
+from peta_viz import ConfusionMatrix, Gallery, ImageSet
+
+imageset = ImageSet.from_parquet({run!r})
+components = pd.read_parquet({run!r} + "/components.parquet")
+components = components.drop(columns=[c for c in components if c.startswith("is_bad") and not c.endswith("disagreement_80")])
+pairs = pd.read_parquet({run!r} + "/pairs.parquet")
+predictions = pd.read_parquet({run!r} + "/predictions.parquet")"""
+GALLERY = "gallery = Gallery(imageset, components, pairs=pairs, height_px=560)\ngallery"
+MATRIX = 'matrix = ConfusionMatrix(imageset, predictions, components, component_size="all")\nmatrix'
+
+
+def main(run: Path, images: Path) -> None:
+    """Write gallery, gallery-dark, enlarged, pairs, matrix and report as PNG into `images`."""
+    images.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=ARGUMENTS)
+        page = browser.new_page(viewport={"width": 1360, "height": 900})
+        page.goto((run / "index.html").absolute().as_uri())
+        page.screenshot(path=str(images / "report.png"))
+        home, work = Path(folder, "home"), Path(folder, "work")
+        home.mkdir()
+        work.mkdir()
+        lab = Lab(home).start(work)
+        try:
+            load = LOAD.format(run=str(run.absolute()))
+            _open(lab, page, "gallery.ipynb", [load, GALLERY])
+            _shoot(page, images / "gallery.png", ".pv-gallery")
+            lab.set_theme(page, "JupyterLab Dark")
+            _shoot(page, images / "gallery-dark.png", ".pv-gallery")
+            lab.set_theme(page, "JupyterLab Light")
+            page.locator(".pv-frame").first.click()
+            page.locator("dialog[data-row] .pv-large-picture img").wait_for()
+            page.screenshot(path=str(images / "enlarged.png"))
+            page.keyboard.press("Escape")
+            page.get_by_role("button", name="Pairs").click()
+            _shoot(page, images / "pairs.png", ".pv-gallery")
+            _open(lab, page, "matrix.ipynb", [load, MATRIX])
+            page.get_by_role("button", name="true personalFemale, predicted personalMale").click()
+            page.get_by_text("true personalFemale, predicted personalMale (A)").wait_for()
+            _shoot(page, images / "matrix.png", ".pv-matrix")
+        finally:
+            lab.stop()
+
+
+def _open(lab: Lab, page: Page, name: str, cells: list[str]) -> None:
+    lab.open(page, lab.write_notebook(name, cells))
+    page.evaluate("() => window.jupyterapp.commands.execute('application:toggle-left-area')")
+    lab.run_all(page)
+    page.wait_for_selector(READY)
+
+
+def _shoot(page: Page, file: Path, selector: str) -> None:
+    page.locator(selector).first.scroll_into_view_if_needed()
+    page.wait_for_selector(READY)
+    page.locator(".jp-OutputArea-output", has=page.locator(selector)).first.screenshot(
+        path=str(file)
+    )
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), TOP / "docs" / "images")
