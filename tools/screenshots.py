@@ -18,7 +18,8 @@ from peta_viz import ConfusionMatrix, Gallery, ImageSet
 
 imageset = ImageSet.from_parquet({run!r})
 components = pd.read_parquet({run!r} + "/components.parquet")
-components = components.drop(columns=[c for c in components if c.startswith("is_bad") and not c.endswith("disagreement_80")])
+flags = [name for name in components if name.startswith("is_bad_component_")]
+components = components.drop(columns=[name for name in flags if "disagreement_80" not in name])
 pairs = pd.read_parquet({run!r} + "/pairs.parquet")
 predictions = pd.read_parquet({run!r} + "/predictions.parquet")"""
 GALLERY = "gallery = Gallery(imageset, components, pairs=pairs, height_px=560)\ngallery"

@@ -66,10 +66,10 @@ def test_one_hundred_thousand_images(gallery_page, lab):
     )
     assert lab.execute(page, "print(gallery.current.equals(expected))") == "True\n"
     first = lab.execute(page, "print('/'.join(expected.index[:5]))").strip().split("/")
-    in_view = page.locator(".pv-item").evaluate_all(
-        "all => all.map((one) => [Number(one.dataset.item), one.querySelector('.pv-frame').dataset.id]).sort((a, b) => a[0] - b[0]).map(([, id]) => id)"
-    )
-    assert in_view[:5] == first
+    in_view = [
+        page.locator(f"[data-item='{n}'] .pv-frame").get_attribute("data-id") for n in range(5)
+    ]
+    assert in_view == first
 
     # Select with mouse and keys.
     page.locator("[data-item='0'] .pv-frame").click(modifiers=["Control"])
@@ -204,12 +204,12 @@ true = rows[rows["truth"].fillna(False)].set_index("component_id")["label"]
         ).wait_for()
         page.wait_for_selector(READY)
         check = (
-            f"wanted = true.index[(true == {names[0]!r}) & (said.reindex(true.index) == {names[1]!r})]\n"
+            f"inside = (true == {names[0]!r}) & (said.reindex(true.index) == {names[1]!r})\n"
+            "wanted = true.index[inside]\n"
             "images = imageset.images[imageset.images['component_id'].isin(wanted)]\n"
             "print(len(wanted), set(matrix.gallery.current.index) == set(images.index))"
         )
         assert lab.execute(page, check) == f"{count} True\n", number
-        assert page.locator(".pv-item").count() == min(count, page.locator(".pv-item").count())
         shown = set(_ids(page))
         inside = lab.execute(page, "print('\\n'.join(images.index))").split("\n")
         assert shown <= set(inside)
