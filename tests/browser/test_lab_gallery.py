@@ -144,7 +144,7 @@ def test_a_notebook_opened_without_running_shows_still_pictures(gallery_page, la
     lab.save(page)
     lab.shutdown_kernels()
     lab.open(page, lab.root / "gallery.ipynb")
-    page.locator(".pv-component img").first.wait_for(timeout=30_000)
+    page.locator(".pvs-component img").first.wait_for(timeout=30_000)
     assert page.locator(".pv-gallery").count() == 0
     assert page.get_by_text("Error displaying widget").count() == 0
 

@@ -22,7 +22,7 @@ def test_a_page_opens_from_disk_and_asks_for_nothing(page, run_folder, name):
 
 def test_the_index_shows_pictures_and_leads_to_the_reports(page, run_folder):
     page.goto((run_folder / "index.html").as_uri())
-    assert page.locator(".pv-component img").count() > 10
+    assert page.locator(".pvs-component img").count() > 10
     for link in page.locator("nav a").all():
         assert (run_folder / link.get_attribute("href")).is_file()
     page.locator("nav a").first.click()
