@@ -39,8 +39,8 @@ def test_a_grouped_column_is_a_grid_of_nine():
     html = frame.groupby("component")["image"].agg(list).to_frame().viz.render().html
     assert len(shown_by(html)) == 9 + 2
     assert "+1,289" in html
-    assert html.count('class="pv-grid"') == 2
-    assert html.count('class="pv-more"') == 1
+    assert html.count('class="pvs-grid"') == 2
+    assert html.count('class="pvs-more"') == 1
     assert sum(call.calls for call in calls) == 11
 
 
