@@ -6,10 +6,10 @@ READY := $(VENV)/.ready
 RUN := runs/sample
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format lab clean
+.PHONY: help demo test check format screenshots lab clean
 
 help: ## list the targets
-	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; ok = (3, 11) <= v <= (3, 12); sys.exit(None if ok else f"peta-viz needs Python 3.11 or 3.12, and $(PYTHON) is {v[0]}.{v[1]}: run make PYTHON=python3.11 ...")'
@@ -21,7 +21,7 @@ demo: $(READY) ## install, run the whole line on the generated sample, print whe
 	$(BIN)/peta-viz run --out $(RUN)
 
 test: $(READY) ## install, run every test, the browser ones too
-	@tools/system-packages chromium strace
+	@tools/system-packages chromium nodejs=node strace
 	$(BIN)/python -m pytest
 
 check: $(READY) ## lint, format check, types, no outputs in notebooks
@@ -34,6 +34,10 @@ format: $(READY) ## put the code into its format
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 	$(BIN)/nbstripout notebooks/*.ipynb
+
+screenshots: $(READY) ## take the pictures of the docs, of the run that `make demo` left
+	@tools/system-packages chromium
+	$(BIN)/python tools/screenshots.py $(RUN)
 
 lab: $(READY) ## open the notebooks in JupyterLab, on the sample
 	$(BIN)/peta-viz lab .
