@@ -10,6 +10,7 @@ import pandas as pd
 from pandas.api.types import is_bool_dtype, is_object_dtype
 
 from peta_viz.agreement import measure_components
+from peta_viz.errors import InvalidDataError
 from peta_viz.imageset import ImageSet
 from peta_viz.links import Links
 
@@ -63,14 +64,24 @@ class Catalogue:
         links: Links | None = None,
         results: Mapping[str, pd.DataFrame] | None = None,
     ) -> Self:
-        """Group an image set, and measure its components unless that was done before."""
+        """Group an image set, and measure its components unless that was done before.
+
+        Raises
+        ------
+        InvalidDataError
+            If an image has an empty `component_id`, or `components` is about other components.
+
+        """
         grouped = "component_id" in imageset.images.columns
         if not grouped:
             imageset = imageset.with_columns(component_id=np.arange(len(imageset)))
+        empty = int(imageset.images["component_id"].isna().sum())
+        if empty:
+            raise InvalidDataError("the image set", [f"component_id is empty in {empty} rows"])
         codes, ids = pd.factorize(imageset.images["component_id"], sort=True)
         if components is None:
             components = measure_components(imageset)
-        rows = components.reindex(pd.Index(ids, name="component_id"))
+        rows = _fitted(components, pd.Index(ids, name="component_id"))
         # What was measured on other images is not what is here.
         rows = rows.assign(size=np.bincount(codes, minlength=len(ids)))
         if links is not None:
@@ -126,19 +137,17 @@ class Catalogue:
     @cached_property
     def sortable(self) -> list[str]:
         """The columns of components that have an order."""
-        return [
-            str(name) for name, kind in self.components.dtypes.items() if not is_object_dtype(kind)
-        ]
+        return _ordered(self.components)
 
     @cached_property
     def sortable_images(self) -> list[str]:
         """The columns of images that have an order, and those of their components."""
-        own = [
-            str(name)
-            for name, kind in self.imageset.images.dtypes.items()
-            if not is_object_dtype(kind)
-        ]
-        return list(dict.fromkeys([*own, *self.sortable]))
+        return list(dict.fromkeys([*_ordered(self.imageset.images), *self.sortable]))
+
+    @cached_property
+    def subsets(self) -> list[str]:
+        """The subsets of the images."""
+        return sorted(map(str, self.imageset.images["subset"].unique()))
 
     @cached_property
     def _by_component(self) -> tuple[Rows, Rows]:
@@ -175,11 +184,20 @@ class Catalogue:
             If there is none of that name.
 
         """
-        if name in self.imageset.images:
-            return self.imageset.images[name]
+        images = self.imageset.images
+        if name in self._own_columns:
+            own: pd.Series[Any] = images[self._own_columns[name]]
+            return own
         if name in self.components:
-            return self.components[name].take(self.codes).set_axis(self.imageset.images.index)
-        return self.imageset.labels[name]
+            return self.components[name].take(self.codes).set_axis(images.index)
+        if name in self.names:
+            return pd.Series(self.labels[:, self.names.index(name)], images.index)
+        raise KeyError(name)
+
+    @cached_property
+    def _own_columns(self) -> dict[str, Any]:
+        """The columns of the images by their names as text; they need not be text."""
+        return {str(name): name for name in self.imageset.images.columns}
 
     def change(self, code: int) -> str:
         """Say what the threshold did to a component."""
@@ -199,6 +217,26 @@ class Catalogue:
         """Every name that `column` knows."""
         names = [*self.imageset.images.columns, *self.components.columns, *self.names]
         return list(dict.fromkeys(map(str, names)))
+
+
+def _fitted(components: pd.DataFrame, ids: pd.Index) -> pd.DataFrame:
+    """Give each of `ids` its row; what is missing is empty, or no in a column of yes and no."""
+    rows = components.rename(columns=str)
+    problems = [
+        f"{what} must be unique, but {names[names.duplicated()][0]!r} is there more than once"
+        for what, names in (("component_id, the index,", rows.index), ("columns", rows.columns))
+        if not names.is_unique
+    ]
+    if len(rows) and not rows.index.isin(ids).any():
+        problems.append(
+            f"their index is to be the component_id of the images, such as {ids[0]!r}, "
+            f"but holds such as {rows.index[0]!r}"
+        )
+    if problems:
+        raise InvalidDataError("the components", problems)
+    yes_no = [name for name, kind in rows.dtypes.items() if is_bool_dtype(kind)]
+    rows = rows.astype(dict.fromkeys(yes_no, "boolean")).reindex(ids)
+    return rows.fillna(dict.fromkeys(yes_no, False)).astype(dict.fromkeys(yes_no, bool))
 
 
 def _ordered(frame: pd.DataFrame) -> list[str]:
@@ -244,10 +282,10 @@ def threshold_of(links: Links, codes: Rows) -> float:
     """Read off the threshold at which components were made.
 
     Any from the most similar pair that lies in two components up to the weakest link inside one
-    would do; the roundest of them is returned.
+    would do; the roundest of them between 0 and 1 is returned.
     """
     apart = codes[links.first] != codes[links.second]
-    low = float(links.similarity[apart].max()) if apart.any() else 0.0
+    low = float(links.similarity[apart].max().clip(0, 1)) if apart.any() else 0.0
     weakest = links.weakest(codes)["similarity"]
     high = float(weakest.min()) if len(weakest) else 1.0
     for digits in (1, 2, 3, 4):

@@ -121,7 +121,7 @@ class ConfusionMatrix(WithStill, ipywidgets.HBox):
         self.gallery.layout = ipywidgets.Layout(flex="1.4 1 520px", min_width="360px")
         super().__init__(
             [grid, self.gallery],
-            layout=ipywidgets.Layout(flex_flow="row wrap", gap="8px"),
+            layout=ipywidgets.Layout(flex_flow="row wrap", grid_gap="8px"),
             **options,
         )
         self.grid = grid

@@ -3,11 +3,13 @@
 import difflib
 import itertools
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 import numpy as np
 import pandas as pd
+from pandas.api.types import is_bool_dtype
 
 from peta_viz.errors import InvalidDataError
 from peta_viz.widgets.catalogue import Catalogue, Mask, Rows
@@ -35,8 +37,8 @@ class Filters:
     result
         One of `result_names`, such as ``"A right, C wrong"``.
     query
-        Text for ``DataFrame.query`` over images; the columns of images, components and labels
-        can be named.
+        Text for ``DataFrame.query`` over images: it can name `image_id`, and the columns of images,
+        components and labels. A label that is not known is False.
 
     """
 
@@ -63,7 +65,7 @@ def image_mask(catalogue: Catalogue, filters: Filters) -> Mask:
     _check(catalogue, filters)
     fits = _component_mask(catalogue, filters)[catalogue.codes]
     if filters.subset:
-        fits &= (catalogue.imageset.images["subset"] == filters.subset).to_numpy()
+        fits &= (catalogue.imageset.images["subset"] == filters.subset).to_numpy(dtype=bool)
     if filters.label and filters.label_state != "contested":
         column = catalogue.names.index(filters.label)
         carried, known = catalogue.labels[:, column], catalogue.known[:, column]
@@ -75,20 +77,37 @@ def image_mask(catalogue: Catalogue, filters: Filters) -> Mask:
 
 
 def component_order(catalogue: Catalogue, images: Mask, sort_by: str, *, descending: bool) -> Rows:
-    """Put the components that have any of the images in order; returns their codes."""
+    """Put the components that have any of the images in order; returns their codes.
+
+    By a column of images or labels a component stands where the first of its images stands.
+
+    Raises
+    ------
+    InvalidDataError
+        If the column has no order.
+
+    """
     some = np.bincount(catalogue.codes[images], minlength=len(catalogue.components)) > 0
     codes = np.flatnonzero(some)
     if not sort_by:
         return codes
     if sort_by in catalogue.components:
         values = catalogue.components[sort_by].iloc[codes]
-    else:
-        values = catalogue.column(sort_by).groupby(catalogue.codes).min().loc[codes]
-    return codes[_ranks(values, descending=descending)]
+        return codes[_ranks(values, descending=descending)]
+    rows = image_order(catalogue, images, "", descending=descending)
+    rows = rows[_ranks(catalogue.column(sort_by).iloc[rows], descending=descending)]
+    return np.asarray(pd.unique(catalogue.codes[rows]))
 
 
 def image_order(catalogue: Catalogue, images: Mask, sort_by: str, *, descending: bool) -> Rows:
-    """Put the images in order; returns their rows. Without a column: by component."""
+    """Put the images in order; returns their rows. Without a column: by component.
+
+    Raises
+    ------
+    InvalidDataError
+        If the column has no order.
+
+    """
     rows = np.flatnonzero(images)
     if not sort_by:
         return rows[np.argsort(catalogue.codes[rows], kind="stable")]
@@ -105,8 +124,11 @@ def result_names(catalogue: Catalogue) -> list[str]:
 
 def _ranks(values: "pd.Series[Any]", *, descending: bool) -> Rows:
     """Order stably, what is missing last."""
-    positions = pd.Series(values.to_numpy(), index=np.arange(len(values)))
-    ordered = positions.sort_values(ascending=not descending, kind="stable", na_position="last")
+    positions = values.set_axis(np.arange(len(values)))
+    try:
+        ordered = positions.sort_values(ascending=not descending, kind="stable", na_position="last")
+    except TypeError as error:
+        raise InvalidDataError("the order", [f"{values.name!r} has no order: {error}"]) from error
     return ordered.index.to_numpy()
 
 
@@ -141,18 +163,18 @@ def _result(catalogue: Catalogue, experiment: str, head: str, *, right: bool) ->
 
 def _query(catalogue: Catalogue, text: str) -> Mask:
     named = [name for name in catalogue.columns if re.search(_word(name), text)]
-    frame = pd.DataFrame({name: catalogue.column(name).to_numpy() for name in named})
-    frame = frame if named else pd.DataFrame(index=range(len(catalogue)))
+    columns = {name: catalogue.column(name).array for name in named}
+    frame = pd.DataFrame(columns, index=pd.Index(catalogue.ids, name="image_id"))
     try:
         # Empty scopes: "@name" is to find nothing of ours.
-        answer = frame.eval(text, local_dict={}, global_dict={}, engine="python")
+        answer: Any = frame.eval(text, local_dict={}, global_dict={}, engine="python")
     except Exception as error:
         raise InvalidDataError("the query", [_explain(catalogue, error)]) from error
-    if not isinstance(answer, pd.Series) or answer.dtype not in (bool, "boolean"):
+    if np.shape(answer) != (len(catalogue),) or not is_bool_dtype(answer):
         raise InvalidDataError(
             "the query", ["it must be yes or no for every image, such as size > 3 and hairLong"]
         )
-    return answer.fillna(value=False).to_numpy(dtype=bool)
+    return pd.Series(answer).fillna(value=False).to_numpy(dtype=bool)
 
 
 def _word(name: str) -> str:
@@ -163,9 +185,13 @@ def _explain(catalogue: Catalogue, error: Exception) -> str:
     unknown = re.search(r"name '(.+)' is not defined", str(error))
     if not unknown:
         return f"it cannot be understood: {error}"
-    near = difflib.get_close_matches(unknown[1], catalogue.columns, n=3, cutoff=0.5)
-    hint = f"; did you mean {' or '.join(near)}?" if near else ""
-    return f"there is no column {unknown[1]!r}{hint}"
+    return f"there is no column {unknown[1]!r}{did_you_mean(unknown[1], catalogue.columns)}"
+
+
+def did_you_mean(name: str, names: Sequence[str]) -> str:
+    """Return a hint at what is there, or nothing."""
+    near = difflib.get_close_matches(str(name), names, n=3, cutoff=0.5)
+    return f"; did you mean {' or '.join(near)}?" if near else ""
 
 
 def _check(catalogue: Catalogue, filters: Filters) -> None:
@@ -175,14 +201,13 @@ def _check(catalogue: Catalogue, filters: Filters) -> None:
         "label_state": LABEL_STATES,
         "head": heads,
         "flag": catalogue.flags,
+        "subset": catalogue.subsets,
         "result": result_names(catalogue),
     }
     problems = []
     for name, allowed in choices.items():
         value = getattr(filters, name)
         if value and value not in allowed:
-            near = difflib.get_close_matches(value, allowed, n=3, cutoff=0.5)
-            hint = f"; did you mean {' or '.join(near)}?" if near else ""
-            problems.append(f"there is no {name} {value!r}{hint}")
+            problems.append(f"there is no {name} {value!r}{did_you_mean(value, allowed)}")
     if problems:
         raise InvalidDataError("the filter", problems)

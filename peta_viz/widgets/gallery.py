@@ -120,6 +120,7 @@ class Gallery(WithStill, anywidget.AnyWidget):
         notes: Mapping[Any, str] | None = None,
         **options: Any,
     ) -> None:
+        self._thumbnails = Thumbnails(self._jpeg)
         links = None if pairs is None else Links.of(imageset.images.index, pairs)
         experiments = {} if predictions is None else judged(predictions)
         results = {name: right(one, imageset.heads) for name, one in experiments.items()}
@@ -128,7 +129,6 @@ class Gallery(WithStill, anywidget.AnyWidget):
         self._notes = _texts(notes)
         self._shelf.restrict(None, self._notes)
         self._lock = threading.RLock()
-        self._thumbnails = Thumbnails(self._jpeg)
         options = _completed(catalogue, options)
         self._check(options)
         nothing = imageset.images.iloc[:0]

@@ -130,7 +130,7 @@ class Matrices:
             If the question names what is not there.
 
         """
-        self._check(question)
+        self.check(question)
         head = self.heads[question.head]
         first = self._count(question.experiment, head, question)
         if question.against:
@@ -151,8 +151,13 @@ class Matrices:
             A text by `component_id`, ascending: what is true and what was predicted. Of two
             experiments those are returned that are in the cell of one and not of the other.
 
+        Raises
+        ------
+        InvalidDataError
+            If the question or the cell names what is not there.
+
         """
-        self._check(question)
+        self.check(question, cell)
         here = self._inside(question.experiment, question, cell)
         if question.against:
             here = here.symmetric_difference(self._inside(question.against, question, cell))
@@ -220,7 +225,8 @@ class Matrices:
             f"true {a}, predicted {b} ({p:.2f})" for a, b, p in zip(true, said, sure, strict=True)
         ]
 
-    def _check(self, question: Question) -> None:
+    def check(self, question: Question, cell: Cell | None = None) -> None:
+        """Raise an InvalidDataError if a question, or a cell under it, names what is not there."""
         choices: dict[str, Any] = {
             "experiment": list(self.judged),
             "against": ["", *self.judged],
@@ -237,6 +243,16 @@ class Matrices:
         ]
         if problems:
             raise InvalidDataError("the confusion matrix", problems)
+        if cell is not None:
+            head = self.heads[question.head]
+            single = head.kind == "exclusive"
+            names = head.labels if single else _ANSWERS
+            if (
+                cell.label not in ([""] if single else head.labels)
+                or cell.true not in names
+                or cell.predicted not in names
+            ):
+                raise InvalidDataError("the cell", [f"the head {head.name!r} has no {cell}"])
 
 
 def payload(matrices: list[Matrix], *, rates: bool, difference: bool) -> list[dict[str, Any]]:

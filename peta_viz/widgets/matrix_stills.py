@@ -3,6 +3,7 @@
 import itertools
 import uuid
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from peta_viz.errors import UnreadableImageError
@@ -14,6 +15,7 @@ from peta_viz.widgets.catalogue import Catalogue
 from peta_viz.widgets.matrices import Cell, Matrices, Matrix, Question, payload
 
 _MOST = {True: 4, False: 10}  # components shown of a cell that is right, and of one that is wrong
+_RULE_BYTES = 120  # what a picture costs beside itself
 _RIGHT, _WRONG = "46, 125, 50", "179, 38, 30"
 
 
@@ -38,7 +40,7 @@ def show_confusion(
     thumb_px
         Height of the pictures.
     byte_budget
-        Pictures stop where the HTML would grow larger; wrong predictions come first.
+        In bytes. Pictures stop where the HTML would grow larger; wrong predictions come first.
 
     Returns
     -------
@@ -53,22 +55,18 @@ def show_confusion(
         _head(catalogue, matrices, replace(question, head=name), f"pv-{key}-{number}")
         for number, name in enumerate(names)
     ]
-    pictures, left_out = _pictures(catalogue, heads, thumb_px, byte_budget)
     who = question.experiment + (f" minus those of {question.against}" if question.against else "")
-    html = (
-        templates()
-        .get_template("confusion.html.j2")
-        .render(
-            heads=heads,
-            pictures=pictures,
-            left_out=left_out,
-            key=key,
-            question=question,
-            who=who,
-            thumb_px=thumb_px,
-        )
+    page = partial(
+        templates().get_template("confusion.html.j2").render,
+        heads=heads,
+        key=key,
+        question=question,
+        who=who,
+        thumb_px=thumb_px,
     )
-    return Still(html)
+    room = byte_budget - len(page(pictures={}, left_out=0).encode())
+    pictures, left_out = _pictures(catalogue, heads, thumb_px, room)
+    return Still(page(pictures=pictures, left_out=left_out))
 
 
 def _head(
@@ -130,34 +128,31 @@ def _component(catalogue: Catalogue, code: int, note: str) -> dict[str, Any]:
 
 
 def _pictures(
-    catalogue: Catalogue, heads: list[dict[str, Any]], thumb_px: int, byte_budget: int
+    catalogue: Catalogue, heads: list[dict[str, Any]], thumb_px: int, room: int
 ) -> tuple[dict[int, dict[str, Any]], int]:
-    """Encode each picture once, of wrong cells first, as far as the budget goes."""
+    """Encode each picture once, of wrong cells first, as far as `room` (bytes) goes."""
     cells = [cell for head in heads for cell in head["cells"]]
     cells.sort(key=lambda cell: cell["good"])
     wanted = [one for cell in cells for one in cell["components"]]
-    spent = sum(300 + len(one["note"]) for one in wanted)
     pictures: dict[int, dict[str, Any]] = {}
     problems: dict[int, str] = {}
-    left_out = set()
+    left_out: set[int] = set()
     paths = catalogue.imageset.images["path"]
     for one in wanted:
         row = one["row"]
-        if row in pictures or row in left_out:
-            continue
-        if row not in problems and spent > byte_budget:
-            left_out.add(row)
-            continue
-        if row not in problems:
+        if row not in pictures and row not in problems and not left_out:
             try:
                 uri = jpeg_uri(ImageLoader(paths.iat[row]).jpeg(thumb_px))
-                width = max(8, round(float(catalogue.aspects[row]) * thumb_px))
-                pictures[row] = {"uri": uri, "width": width}
-                spent += len(uri)
-                continue
             except UnreadableImageError as error:
                 problems[row] = error.reason
-        one["reason"] = problems[row]
+            else:
+                room -= len(uri) + _RULE_BYTES
+                if room >= 0:
+                    width = max(8, round(float(catalogue.aspects[row]) * thumb_px))
+                    pictures[row] = {"uri": uri, "width": width}
+        one["reason"] = problems.get(row, "")
+        if row not in pictures and row not in problems:
+            left_out.add(row)
     return pictures, len(left_out)
 
 

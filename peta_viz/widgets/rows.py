@@ -1,7 +1,6 @@
 """What a gallery sends for one row or image: plain data, a few hundred bytes each."""
 
 import math
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -19,7 +18,7 @@ def component_row(
     *,
     most: int,
     sort_by: str = "",
-    notes: Mapping[Any, str] | None = None,
+    note: str = "",
 ) -> dict[str, Any]:
     """Describe a component.
 
@@ -35,24 +34,24 @@ def component_row(
         How many of its images are named.
     sort_by
         A column whose value is shown as well.
-    notes
-        Texts by `component_id`.
+    note
+        A text shown beside it.
 
     Returns
     -------
     dict
         `id`, `size`, `figures` (name and text), `flags`, `labels` (name, carried, known; contested
-        ones first), `more_labels`, `images` (as `image_entry`), `selected` (how many), `note`.
+        ones first), `more_labels`, `images` (as `image_entry`), `selected` (how many), `note`,
+        `weakest` (as `weakest_ends`).
 
     """
     row = catalogue.components.iloc[code]
-    component_id = catalogue.components.index[code]
     members = catalogue.members(code)
     labels = label_counts(catalogue, members)
     named = ["disagreement", "weakest_link", "subset", *([sort_by] if sort_by else [])]
     figures = {name: row[name] for name in named if name in row and name != "size"}
     return {
-        "id": str(component_id),
+        "id": str(catalogue.components.index[code]),
         "size": len(members),
         "figures": [[name, text(value)] for name, value in figures.items() if text(value)],
         "flags": [
@@ -62,7 +61,7 @@ def component_row(
         "more_labels": max(0, len(labels) - _MOST_LABELS),
         "images": [image_entry(catalogue, int(image), chosen) for image in members[:most]],
         "selected": int(chosen[members].sum()),
-        "note": catalogue.change(code) or (notes or {}).get(component_id, ""),
+        "note": note,
         "weakest": weakest_ends(catalogue, code),
     }
 
@@ -163,7 +162,7 @@ def weakest_ends(catalogue: Catalogue, code: int) -> list[int]:
 
 def text(value: Any) -> str:
     """Write a cell as a person would."""
-    if value is None or value is pd.NA:
+    if value is None or value is pd.NA or value is pd.NaT:
         return ""
     if isinstance(value, float | np.floating):
         number = float(value)

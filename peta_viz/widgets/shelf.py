@@ -1,16 +1,19 @@
 """What a gallery has on display, in which order, and what is selected; without the widget."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any, Literal, get_args
 
 import numpy as np
 import pandas as pd
 
+from peta_viz.errors import InvalidDataError
 from peta_viz.widgets import rows
 from peta_viz.widgets.catalogue import Catalogue, Mask, Rows, at_threshold, threshold_of
 from peta_viz.widgets.filters import (
     Filters,
     component_order,
+    did_you_mean,
     image_mask,
     image_order,
     result_names,
@@ -74,29 +77,30 @@ class Shelf:
         Raises
         ------
         InvalidDataError
-            If a filter cannot be understood.
+            If a filter cannot be understood, or there is no such column or order of it. A column
+            that only the components as they were made have is passed over at another threshold.
 
         """
+        if sort_by and sort_by not in (known := {*self.base.columns, *self.shown.columns}):
+            hint = did_you_mean(sort_by, sorted(known))
+            raise InvalidDataError("the order", [f"there is no column {sort_by!r}{hint}"])
         mask = image_mask(self.shown, filters)
         if self._only is not None:
             mask &= self._only
         sort_by = sort_by if sort_by in self.shown.columns else ""
-        self.view = view
         if view == "components":
-            self.order = component_order(self.shown, mask, sort_by, descending=descending)
-            self.images = self._all_members(self.order)
+            order = component_order(self.shown, mask, sort_by, descending=descending)
+            images = self._all_members(order)
+        elif view == "images":
+            order = images = image_order(self.shown, mask, sort_by, descending=descending)
         else:
-            self.images = image_order(self.shown, mask, sort_by, descending=descending)
-            self.order = self.images if view == "images" else self._near_pairs(mask)
+            order = self._near_pairs(mask)
+            images = np.asarray(pd.unique(self._ends(order).ravel()))
+        self.view, self.order, self.images = view, order, images
 
     def frame(self, images: Rows) -> pd.DataFrame:
         """Return rows of the table of images."""
         return self.shown.imageset.images.iloc[images]
-
-    def pictured(self) -> Rows:
-        """Return the images on display in the order in which one sees them, none twice."""
-        images = self.images if self.view != "pairs" else self._ends(self.order).ravel()
-        return images[np.sort(np.unique(images, return_index=True)[1])]
 
     def describe(self, first: int, count: int, *, most: int, sort_by: str) -> list[dict[str, Any]]:
         """Describe what stands at some places; see `peta_viz.widgets.rows`."""
@@ -104,7 +108,7 @@ class Shelf:
         if self.view == "components":
             return [
                 rows.component_row(
-                    self.shown, item, self.chosen, most=most, sort_by=sort_by, notes=self.notes
+                    self.shown, item, self.chosen, most=most, sort_by=sort_by, note=self.note(item)
                 )
                 for item in part
             ]
@@ -112,14 +116,31 @@ class Shelf:
             return [rows.pair_row(self.shown, item, self.chosen, self.threshold) for item in part]
         return [rows.image_entry(self.shown, item, self.chosen) for item in part]
 
+    def checked(self, row: int) -> int:
+        """Return the row of an image, or raise a ValueError where there is none."""
+        if row not in range(len(self.base)):
+            raise ValueError(f"expected a row from 0 to {len(self.base) - 1}, but got {row}")
+        return row
+
     def details(self, row: int, *, most: int) -> dict[str, Any]:
         """Describe one image with all its labels; see `peta_viz.widgets.rows.image_details`."""
-        details = rows.image_details(self.shown, row, self.chosen, most=most)
-        code = self.shown.codes[row]
-        note = self.shown.change(code) or self.notes.get(self.shown.components.index[code], "")
-        return {**details, "note": note}
+        details = rows.image_details(self.shown, self.checked(row), self.chosen, most=most)
+        return {**details, "note": self.note(int(self.shown.codes[row]))}
 
-    def select(self, how: str, *, row: int | None = None, first: int = 0, last: int = 0) -> None:
+    def note(self, code: int) -> str:
+        """Return what the threshold did to a component, or else its note."""
+        made_of = self.base.codes[self.shown.members(code)[0]]
+        note = self.notes.get(self.base.components.index[made_of], "")
+        return self.shown.change(code) or str(note)
+
+    def select(
+        self,
+        how: str,
+        *,
+        row: int | None = None,
+        first: int | None = None,
+        last: int | None = None,
+    ) -> None:
         """Change the selection.
 
         Parameters
@@ -131,13 +152,18 @@ class Shelf:
         first, last
             places on display, either way round.
 
+        Raises
+        ------
+        ValueError
+            If there is no such way, image or place; nothing is changed then.
+
         """
         if how == "none":
             self.chosen[:] = False
         elif how == "all":
             self.chosen[self.images] = True
         elif how in ("only", "add", "toggle"):
-            picked = np.array([row]) if row is not None else self._between(first, last)
+            picked = self._between(first, last) if row is None else np.array([self.checked(row)])
             if how == "only":
                 self.chosen[:] = False
             self.chosen[picked] = how != "toggle" or not self.chosen[picked].all()
@@ -146,7 +172,7 @@ class Shelf:
 
     def neighbour(self, row: int, step: int) -> int:
         """Return the first image of the component `step` places on, or the image; −1 at the end."""
-        by_component = self.view == "components"
+        row, by_component = self.checked(row), self.view == "components"
         order = self.order if by_component else self.images
         found = np.flatnonzero(order == (self.shown.codes[row] if by_component else row))
         place = int(found[0]) + step if len(found) else -1
@@ -157,7 +183,6 @@ class Shelf:
     def facts(self) -> dict[str, Any]:
         """Collect what the controls offer."""
         base, links = self.base, self.base.links
-        subsets = sorted(map(str, base.imageset.images["subset"].unique()))
         known = links is not None and len(links.similarity)
         return {
             "images": len(base),
@@ -165,7 +190,7 @@ class Shelf:
             "labels": base.names,
             "heads": [head.name for head in base.imageset.heads],
             "flags": self.shown.flags,
-            "subsets": subsets if len(subsets) > 1 else [],
+            "subsets": base.subsets if len(base.subsets) > 1 else [],
             "results": [] if self.changed else result_names(base),
             "component_columns": self.shown.sortable,
             "image_columns": self.shown.sortable_images,
@@ -205,9 +230,11 @@ class Shelf:
         members = [self.shown.members(code) for code in codes]
         return np.concatenate(members) if members else np.zeros(0, dtype=np.int64)
 
-    def _between(self, first: int, last: int) -> Rows:
-        first, last = sorted((first, last))
-        part = self.order[max(0, first) : last + 1]
+    def _between(self, first: int | None, last: int | None) -> Rows:
+        places, there = (first, last), range(len(self.order))
+        if first is None or last is None or first not in there or last not in there:
+            raise ValueError(f"expected two places from 0 to {len(there) - 1}, but got {places}")
+        part = self.order[min(first, last) : max(first, last) + 1]
         if self.view == "components":
             return self._all_members(part)
         return part if self.view == "images" else np.unique(self._ends(part))
@@ -216,14 +243,20 @@ class Shelf:
         links = self.shown.links
         if links is None:
             return np.zeros(0, dtype=np.int64)
-        near = links.nearest(self.threshold, _NEAREST)
-        fits = mask[links.first[near]] | mask[links.second[near]]
-        found: Rows = near[fits]
+        fits = np.flatnonzero(mask[links.first] | mask[links.second])
+        some = replace(
+            links,
+            first=links.first[fits],
+            second=links.second[fits],
+            similarity=links.similarity[fits],
+        )
+        found: Rows = fits[some.nearest(self.threshold, _NEAREST)]
         return found
 
     def _ends(self, pairs: Rows) -> Rows:
         links = self.shown.links
-        assert links is not None
+        if links is None:
+            return np.zeros((0, 2), dtype=np.int64)
         return np.stack([links.first[pairs], links.second[pairs]], axis=1)
 
 
