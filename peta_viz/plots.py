@@ -49,6 +49,19 @@ def plot_contested(counts: LabelCounts, most: int = 25) -> Figure:
     return figure
 
 
+def plot_ratios(counts: LabelCounts) -> Figure:
+    """Draw the label ratios of components of two and more images: 1 is agreement.
+
+    Every label that occurs in a component counts once; the axis of counts is logarithmic, because
+    most labels are carried by all.
+    """
+    ratios = counts.ratios.to_numpy()[(counts.sizes > 1).to_numpy()]
+    figure, axes = _axes(width=7)
+    axes.hist(ratios[ratios > 0], bins=np.linspace(0, 1, 21).tolist(), color=_GOOD)
+    axes.set(yscale="log", xlabel="label ratio in the component", ylabel="labels of components")
+    return figure
+
+
 def plot_history(history: pd.DataFrame) -> Figure:
     """Draw loss and validation F1 per epoch; `history` is what `train_models` returns."""
     figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3), layout="constrained")

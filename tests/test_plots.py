@@ -23,6 +23,7 @@ def test_figures_are_returned_and_not_shown(imageset, tmp_path):
         plots.plot_contested(count_labels(imageset)),
         plots.plot_history(history),
         plots.plot_experiments(table),
+        plots.plot_ratios(count_labels(imageset)),
     ]
     assert not plt.get_fignums()
     for number, figure in enumerate(figures):
@@ -30,3 +31,5 @@ def test_figures_are_returned_and_not_shown(imageset, tmp_path):
     assert [text.get_text() for text in figures[2].axes[0].get_yticklabels()] == [r"\$y\$"]
     assert [bar.get_width() for bar in figures[2].axes[0].patches] == [1]
     assert [bar.get_height() for bar in figures[4].axes[0].patches] == [0.5, 0.6]
+    ratios = {round(bar.get_x(), 2): bar.get_height() for bar in figures[5].axes[0].patches}
+    assert {place: count for place, count in ratios.items() if count} == {0.5: 1, 0.95: 1}
