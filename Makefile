@@ -6,10 +6,10 @@ READY := $(VENV)/.ready
 RUN := runs/sample
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format screenshots lab clean
+.PHONY: help demo test check format screenshots lab bench-gallery clean
 
 help: ## list the targets
-	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; ok = (3, 11) <= v <= (3, 12); sys.exit(None if ok else f"peta-viz needs Python 3.11 or 3.12, and $(PYTHON) is {v[0]}.{v[1]}: run make PYTHON=python3.11 ...")'
@@ -41,6 +41,10 @@ screenshots: $(READY) ## take the pictures of the docs, of the run that `make de
 
 lab: $(READY) ## open the notebooks in JupyterLab, on the sample
 	$(BIN)/peta-viz lab .
+
+bench-gallery: $(READY) ## the gallery beside ipyplot, ipywidgets and fastdup; about half an hour
+	@tools/system-packages chromium
+	$(BIN)/python -m benchmarks.gallery
 
 clean: ## remove the environment and all runs
 	rm -rf $(VENV) runs data/sample

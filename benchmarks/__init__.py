@@ -1,0 +1,1 @@
+"""What peta-viz calls quick, measured beside what people use today."""
