@@ -96,7 +96,7 @@ def label_counts(catalogue: Catalogue, members: Rows) -> list[list[Any]]:
     known = catalogue.known[members].sum(axis=0)
     occurring = np.flatnonzero(carried)
     ratio = carried[occurring] / known[occurring]
-    order = np.argsort(np.abs(ratio - 0.5) - (ratio < 1), kind="stable")  # contested, evenest first
+    order = np.argsort(np.abs(ratio - 0.5), kind="stable")  # the evenest first
     return [
         [catalogue.names[label], int(carried[label]), int(known[label])]
         for label in occurring[order]

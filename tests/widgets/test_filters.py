@@ -13,7 +13,18 @@ from peta_viz.widgets.filters import (
     result_names,
 )
 
-NAMES = ["two words", "<b>q\"'&</b>", "\N{FOX FACE}", "שלום", "is", "size>3", "1st", "a.b"]
+NAMES = [
+    "two words",
+    "<b>q\"'&</b>",
+    "\N{FOX FACE}",
+    "שלום",
+    "is",
+    "size>3",
+    "1st",
+    "a.b",
+    "c(d",
+    "e++",
+]
 
 
 @pytest.fixture

@@ -86,7 +86,9 @@ def test_what_cannot_be_read_says_why_in_every_cell(imageset, matrices):
 
 
 def test_the_budget_is_kept_and_what_is_left_out_is_said(imageset, matrices):
-    bare = len(show_confusion(imageset, matrices, ASKED, byte_budget=0).html.encode())
+    without = show_confusion(imageset, matrices, ASKED, byte_budget=0).html
+    assert not pictures(without)
+    bare = len(without.encode())
     every = len(pictures(show_confusion(imageset, matrices, ASKED).html))
     before = 0
     for budget in (bare, bare + 3_000, bare + 6_000, bare + 10_000):

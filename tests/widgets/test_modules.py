@@ -1,12 +1,14 @@
 import re
 import shutil
 import subprocess
+from pathlib import Path
 
 import pytest
 
+from peta_viz.widgets import modules
 from peta_viz.widgets.modules import css, javascript
-from tests.test_javascript import STATIC
 
+STATIC = Path(modules.__file__).parent / "static"
 ENTRIES = ["gallery.js", "matrix.js"]
 PARTS = sorted(file.name for file in STATIC.glob("*.js"))
 
