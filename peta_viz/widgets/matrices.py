@@ -208,16 +208,17 @@ class Matrices:
         return class_cell(one, self.heads[question.head], cell.true, cell.predicted, mask)
 
     def _words(self, one: Judged, question: Question, cell: Cell, ids: pd.Index) -> list[str]:
-        """Write for each component what is true and what was predicted, with the probability."""
+        """Write for each component what is true, what was predicted, and how probable that was."""
         rows = one.truth.index.get_indexer(ids)
         if cell.label:
             truth = one.truth[cell.label].to_numpy()[rows]
-            sure = one.probability[cell.label].to_numpy()[rows]
+            probability = one.probability[cell.label].to_numpy()[rows]
             true = np.array(["no", "yes", "unknown"])[truth]
-            said = np.where(sure > YES_ABOVE, "yes", "no")
+            said = np.where(probability > YES_ABOVE, "yes", "no")
+            sure = np.where(probability > YES_ABOVE, probability, 1 - probability)
         else:
             head = self.heads[question.head]
-            names = np.array([*head.labels, "unknown"])
+            names = np.array([*shortened(head.labels), "unknown"])
             true = names[one.true_class(head)[rows]]
             said = names[one.predicted_class(head)[rows]]
             sure = one.probability[list(head.labels)].to_numpy()[rows].max(axis=1, initial=0)
