@@ -6,50 +6,24 @@ back what the widget sent and which traits changed.
 
 import base64
 import json
+from contextlib import contextmanager
 from pathlib import Path
 
-PAGE = """<!DOCTYPE html><html><head><meta charset="utf-8"><style>body { margin: 0 } CSS</style></head>
+PAGE = """<!DOCTYPE html>
+<html><head><meta charset="utf-8"><style>body { margin: 0 } CSS</style></head>
 <body data-jp-theme-light="LIGHT"><div id="at"></div></body></html>"""
 
-SCRIPT = """
-async ([esm, state]) => {
-  const model = {
-    state, dirty: {}, heard: {},
-    get(name) { return this.state[name] },
-    set(name, value) { this.state[name] = value; this.dirty[name] = value; this.emit("change:" + name); this.emit("change") },
-    save_changes() { const changes = this.dirty; this.dirty = {}; this.tell({ traits: changes }) },
-    send(content) { this.tell({ message: content }) },
-    on(name, act) { (this.heard[name] ??= []).push(act) },
-    off(name, act) { this.heard[name] = (this.heard[name] ?? []).filter((a) => a !== act) },
-    emit(name, ...rest) { for (const act of [...(this.heard[name] ?? [])]) act(...rest) },
-    async tell(what) {
-      const answer = await window.tellPython(JSON.stringify(what));
-      if (this.silent) return;
-      this.take(answer);
-    },
-    take({ traits, messages }) {
-      const changed = Object.keys(traits).filter((n) => JSON.stringify(traits[n]) !== JSON.stringify(this.state[n]));
-      for (const name of changed) this.state[name] = traits[name];
-      for (const name of changed) this.emit("change:" + name);
-      if (changed.length) this.emit("change");
-      for (const [content, buffers] of messages) {
-        const views = buffers.map((text) => new DataView(Uint8Array.from(atob(text), (c) => c.charCodeAt(0)).buffer));
-        this.emit("msg:custom", content, views);
-      }
-    },
-  };
-  window.model = model;
-  const url = URL.createObjectURL(new Blob([esm], { type: "text/javascript" }));
-  const module = await import(url);
-  window.cleanup = await module.default.render({ model, el: document.querySelector("#at") });
-}
-"""
+SCRIPT = Path(__file__).with_suffix(".js").read_text(encoding="utf-8")
 
 
 class Stub:
-    """Shows a widget in a page; `sent` are the messages, and `bytes_sent` their buffers' size."""
+    """Shows a widget in a page.
 
-    def __init__(self, page, widget, *, light=True):
+    `asked` is what the page sent, `sent` what the widget did; `changes` are pieces of the front
+    end to be replaced, such as the time after which it loses patience.
+    """
+
+    def __init__(self, page, widget, *, light=True, changes=None):
         self.page, self.widget = page, widget
         self.sent, self.asked = [], []
         self._queue, self._changed = [], {}
@@ -58,7 +32,11 @@ class Stub:
         page.expose_function("tellPython", self._tell)
         html = PAGE.replace("CSS", str(widget._css)).replace("LIGHT", str(light).lower())
         page.set_content(html)
-        page.evaluate(SCRIPT, [str(widget._esm), self._state()])
+        source = str(widget._esm)
+        for old, new in (changes or {}).items():
+            assert old in source
+            source = source.replace(old, new)
+        page.evaluate(SCRIPT, [source, self._state()])
 
     def _state(self):
         names = set(self.widget.trait_names(sync=True)) - {"_esm", "_css", "layout"}
@@ -84,13 +62,58 @@ class Stub:
         coded = [[c, [base64.b64encode(b).decode() for b in bs]] for c, bs in messages]
         return {"traits": traits, "messages": coded}
 
+    def messages(self, kind):
+        """Return the requests of one kind."""
+        messages = [what["message"] for what in self.asked if "message" in what]
+        return [message for message in messages if message["kind"] == kind]
+
     def push(self):
         """Bring what Python changed on its own to the page."""
         self.page.evaluate("(what) => window.model.take(what)", self._flush())
 
+    def answered(self):
+        """Wait until Python has answered all that it was told."""
+        self.page.wait_for_function("window.model.open === 0")
+
     def settle(self):
         """Wait until everything in view is there."""
         self.page.wait_for_selector(".pv-gallery[data-pending='0']", timeout=15_000)
+
+    @contextmanager
+    def renewed(self):
+        """Wait until what is done inside has changed what is shown, and that is there."""
+        before = self.page.evaluate("window.model.state._version")
+        yield
+        self.page.wait_for_function(
+            "(before) => Number(see.gallery().version ?? 0) > before",
+            arg=before,
+        )
+        self.settle()
+
+    @contextmanager
+    def marked(self):
+        """Wait until what is done inside has changed the selection, and that is shown."""
+        before = self.page.evaluate("window.model.state._marks")
+        yield
+        self.page.wait_for_function(
+            "(before) => window.model.state._marks > before && "
+            "Number(see.gallery().marks) === window.model.state._marks",
+            arg=before,
+        )
+        self.settle()
+
+    def rows(self):
+        """Return the row numbers of the pictures that are drawn, in the order one sees them."""
+        return self.page.evaluate("see.rows()")
+
+    def items(self):
+        """Return the places of what is drawn."""
+        return self.page.evaluate("see.places()")
+
+    def scroll(self, share):
+        """Scroll to a share of the height, and wait until everything there has come."""
+        self.page.evaluate("(share) => see.scroll(share)", share)
+        self.settle()
 
     def shot(self, path):
         self.page.screenshot(path=str(Path(path)))

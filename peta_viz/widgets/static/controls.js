@@ -6,6 +6,8 @@ const WAIT_MS = 250;
 const EMPTY = {
   label: "", label_state: "carried", head: "", flag: "", min_size: 0, max_size: 0, subset: "", result: "", query: "",
 };
+const LABEL_STATES = ["carried", "absent", "unknown", "contested"];
+const MOST_CHARACTERS = 60;
 const VIEW_WORDS = { components: "Components", images: "Images", pairs: "Pairs" };
 let lists = 0;
 
@@ -20,45 +22,38 @@ export function clearFilters(model) {
   model.save_changes();
 }
 
+/** The views that there are, by what the kernel said. */
+export function viewsOf(facts) {
+  return [...(facts.grouped ? ["components"] : []), "images", ...(facts.pairs ? ["pairs"] : [])];
+}
+
 /** The tool bar. It follows the model, whoever changes it. */
 export class Controls {
   constructor(model) {
     this.model = model;
     this.bound = [];
-    this.element = make("div", { class: "pv-bar" });
-    this.onFacts = () => this.build();
-    this.onChange = () => this.follow();
-    model.on("change:_facts", this.onFacts);
-    model.on("change", this.onChange);
-    this.build();
+    this.timers = new Set();
+    this.follow = () => this.bound.forEach((follow) => follow());
+    // Built once: a control in use must survive what it causes.
+    const facts = this.facts;
+    this.element = make(
+      "div",
+      { class: "pv-bar" },
+      make("div", { class: "pv-line" }, this.views(facts), ...this.order(), this.query(facts)),
+      make("div", { class: "pv-line" }, ...this.filters(facts), this.clear()),
+      facts.pairs ? this.threshold(facts) : null,
+    );
+    this.follow();
+    model.on("change", this.follow);
   }
 
   close() {
-    this.model.off("change:_facts", this.onFacts);
-    this.model.off("change", this.onChange);
+    this.model.off("change", this.follow);
+    for (const timer of this.timers) clearTimeout(timer);
   }
 
-  build() {
-    // A control in use stays as it is: the slider must survive what it causes.
-    const facts = this.model.get("_facts");
-    const shape = JSON.stringify({ ...facts, lowest: 0, made_at: 0 });
-    if (shape === this.shape) return;
-    this.shape = shape;
-    const used = this.element.contains(document.activeElement) ? document.activeElement.name : null;
-    const slider = this.slider;
-    this.bound = [];
-    this.element.replaceChildren(
-      make("div", { class: "pv-line" }, this.views(facts), ...this.order(facts), this.clear()),
-      make("div", { class: "pv-line" }, ...this.filters(facts)),
-      ...(facts.pairs ? [slider ?? this.threshold(facts)] : []),
-    );
-    if (slider) this.bound.push(this.sliderFollow);
-    this.follow();
-    if (used) this.element.querySelector(`[name="${used}"]`)?.focus();
-  }
-
-  follow() {
-    for (const follow of this.bound) follow();
+  get facts() {
+    return this.model.get("_facts");
   }
 
   set(name, value) {
@@ -71,154 +66,166 @@ export class Controls {
     element.name = name;
     let timer = null;
     const send = () => {
+      this.timers.delete(timer);
       timer = null;
       this.set(name, read(element));
     };
     element.addEventListener(event, () => {
       clearTimeout(timer);
-      if (wait) timer = setTimeout(send, wait);
-      else send();
+      this.timers.delete(timer);
+      if (!wait) return send();
+      timer = setTimeout(send, wait);
+      this.timers.add(timer);
     });
     this.bound.push(() => timer === null && write(element, this.model.get(name)));
     return element;
   }
 
+  /** A bound choice; `options()` may change, `empty` is the word for none. */
+  select(name, words, options, empty) {
+    const select = make("select", { "aria-label": words, title: words });
+    let there = null;
+    this.bound.push(() => {
+      const values = options();
+      select.hidden = !values.length;
+      const wanted = [...(empty === undefined ? [] : [""]), ...values.filter(Boolean)];
+      if (JSON.stringify(wanted) === there) return;
+      there = JSON.stringify(wanted);
+      select.replaceChildren(...wanted.map((value) => make("option", { value, text: brief(value || empty) })));
+    });
+    const write = (e, v) => {
+      e.value = v;
+      if (e.selectedIndex < 0) e.value = "";
+    };
+    return this.bind(select, name, { write });
+  }
+
   views(facts) {
-    const offered = [...(facts.grouped ? ["components"] : []), "images", ...(facts.pairs ? ["pairs"] : [])];
-    const buttons = offered.map((view) => {
-      const button = make("button", {
-        type: "button",
-        class: "pv-button",
-        text: VIEW_WORDS[view],
-        onclick: () => this.set("view", view),
-      });
+    const buttons = viewsOf(facts).map((view) => {
+      const button = make("button", { type: "button", class: "pv-button", text: VIEW_WORDS[view], onclick: () => this.set("view", view) });
       this.bound.push(() => button.setAttribute("aria-pressed", String(this.model.get("view") === view)));
       return button;
     });
     return make("span", { class: "pv-group", role: "group", "aria-label": "view" }, ...buttons);
   }
 
-  select(name, words, values, empty) {
-    const options = values.map((value) => make("option", { value, text: value }));
-    const select = make("select", { "aria-label": words, title: words }, empty === undefined ? null : make("option", { value: "", text: empty }), ...options);
-    return this.bind(select, name);
-  }
-
-  order(facts) {
-    const sort = this.select("sort_by", "sort by", [], "as given");
-    const choose = () => {
+  order() {
+    const columns = () => {
       const view = this.model.get("view");
-      const names = view === "components" ? facts.component_columns : view === "images" ? facts.image_columns : [];
-      const wanted = ["", ...names];
-      const there = [...sort.options].map((option) => option.value);
-      if (JSON.stringify(there) !== JSON.stringify(wanted))
-        sort.replaceChildren(...wanted.map((value) => make("option", { value, text: value || "as given" })));
-      sort.disabled = view === "pairs";
-      sort.value = this.model.get("sort_by");
-      if (sort.selectedIndex < 0) sort.value = "";
+      return view === "components" ? this.facts.component_columns : view === "images" ? this.facts.image_columns : [];
     };
-    this.bound.push(choose);
-    const way = make("button", {
-      type: "button",
-      class: "pv-button",
-      onclick: () => this.set("descending", !this.model.get("descending")),
-    });
+    const sort = this.select("sort_by", "sort by", columns, "as given");
+    const way = make("button", { type: "button", class: "pv-button", onclick: () => this.set("descending", !this.model.get("descending")) });
+    const both = make("label", { class: "pv-group" }, "Sort ", sort);
     this.bound.push(() => {
+      both.hidden = this.model.get("view") === "pairs";
       const down = this.model.get("descending");
-      way.textContent = down ? "↓" : "↑";
       const words = down ? "largest first" : "smallest first";
+      way.textContent = down ? "↓" : "↑";
+      way.hidden = both.hidden || !sort.value;
       way.title = words;
       way.setAttribute("aria-label", words);
     });
-    return [make("label", {}, "Sort ", sort), way];
+    return [both, way];
   }
 
   clear() {
-    const button = make("button", {
-      type: "button",
-      class: "pv-button pv-clear",
-      text: "Clear filters",
-      onclick: () => clearFilters(this.model),
-    });
+    const button = make("button", { type: "button", class: "pv-button pv-clear", text: "Clear filters", onclick: () => clearFilters(this.model) });
     this.bound.push(() => (button.hidden = !filtered(this.model)));
     return button;
   }
 
   filters(facts) {
-    const parts = [this.labels(facts), this.select("label_state", "how the label is meant", ["carried", "absent", "unknown", "contested"])];
-    const state = parts[1];
-    this.bound.push(() => (state.hidden = !this.model.get("label")));
-    if (facts.heads.length > 1) parts.push(this.select("head", "head in which labels are contested, or the result is meant", facts.heads, "any head"));
-    if (facts.flags.length) parts.push(this.select("flag", "flag of the component", facts.flags, "any flag"));
-    if (facts.grouped) {
-      const size = (name, words, placeholder) =>
-        this.bind(make("input", { type: "number", min: "0", placeholder, "aria-label": words, title: words, class: "pv-number" }), name, {
-          read: (e) => Math.max(0, Math.trunc(Number(e.value) || 0)),
-          write: (e, v) => document.activeElement !== e && (e.value = v || ""),
-          wait: WAIT_MS,
-          event: "input",
-        });
-      parts.push(make("span", { class: "pv-group" }, "size ", size("min_size", "smallest component", "1"), "–", size("max_size", "largest component", "∞")));
-    }
-    if (facts.subsets.length) parts.push(this.select("subset", "subset", facts.subsets, "any subset"));
-    if (facts.results.length) parts.push(this.select("result", "result of an experiment", facts.results, "any result"));
+    const state = this.select("label_state", "how the label is meant", () => (this.model.get("label") ? LABEL_STATES : []));
+    const heads = facts.heads.length > 1 ? facts.heads : [];
+    return [
+      this.labels(facts),
+      state,
+      this.select("head", "head in which labels are contested, or the result is meant", () => heads, "any head"),
+      this.select("flag", "flag of the component", () => this.facts.flags, "any flag"),
+      facts.grouped ? this.sizes() : null,
+      this.select("subset", "subset", () => facts.subsets, "any subset"),
+      this.select("result", "result of an experiment", () => this.facts.results, "any result"),
+    ];
+  }
+
+  sizes() {
+    const size = (name, words, placeholder) =>
+      this.bind(make("input", { type: "number", min: "0", placeholder, "aria-label": words, title: words, class: "pv-number" }), name, {
+        read: (e) => Math.max(0, Math.trunc(Number(e.value) || 0)),
+        write: (e, v) => inUse(e) || (e.value = v || ""),
+        wait: WAIT_MS,
+        event: "input",
+      });
+    return make("span", { class: "pv-group" }, "size ", size("min_size", "smallest component", "1"), "–", size("max_size", "largest component", "∞"));
+  }
+
+  query(facts) {
+    const names = [...facts.image_columns, ...facts.labels].map(brief).join(", ");
     const query = make("input", {
       type: "search",
       class: "pv-query",
-      placeholder: "query, such as size > 3 and blur < 100  ( / )",
+      placeholder: "query, such as size > 3 and width < 100",
       "aria-label": "query over columns and labels",
-      title: "As in DataFrame.query; names of columns and labels:\n" + [...facts.image_columns, ...facts.labels].join(", ").slice(0, 1500),
+      title: `As in DataFrame.query; names of columns and labels:\n${names.slice(0, 1500)}`,
       spellcheck: "false",
     });
-    parts.push(this.bind(query, "query", { wait: 2 * WAIT_MS, event: "input", write: (e, v) => document.activeElement !== e && (e.value = v) }));
-    return parts;
+    this.bound.push(() => query.toggleAttribute("data-wrong", Boolean(this.model.get("_problem"))));
+    return this.bind(query, "query", { wait: 2 * WAIT_MS, event: "input", write: (e, v) => inUse(e) && v || (e.value = v) });
   }
 
   labels(facts) {
-    const id = `pv-labels-${(lists += 1)}`;
-    const list = make("datalist", { id });
-    const input = make("input", { type: "search", list: id, placeholder: "any label", "aria-label": "label", class: "pv-label-input", spellcheck: "false" });
-    const offer = () => list.replaceChildren(...suggest(facts.labels, input.value).map((value) => make("option", { value })));
+    const list = make("datalist", { id: `pv-labels-${(lists += 1)}` });
+    const input = make("input", { type: "search", list: list.id, placeholder: "any label", "aria-label": "label", class: "pv-label-input", spellcheck: "false", name: "label" });
+    // A field holds no line breaks.
+    const known = new Map([["", ""], ...facts.labels.map((label) => [label.replace(/[\r\n]/g, ""), label])]);
+    const offer = () => list.replaceChildren(...suggest([...known.keys()], input.value).filter(Boolean).map((value) => make("option", { value })));
     input.addEventListener("focus", offer);
     input.addEventListener("input", () => {
       offer();
-      const known = input.value === "" || facts.labels.includes(input.value);
-      input.toggleAttribute("aria-invalid", !known);
-      if (known && input.value !== this.model.get("label")) this.set("label", input.value);
+      const label = known.get(input.value);
+      input.setAttribute("aria-invalid", String(label === undefined));
+      if (label !== undefined && label !== this.model.get("label")) this.set("label", label);
     });
     input.addEventListener("blur", () => {
       input.value = this.model.get("label");
       input.removeAttribute("aria-invalid");
     });
-    this.bound.push(() => document.activeElement !== input && (input.value = this.model.get("label")));
+    this.bound.push(() => inUse(input) && this.model.get("label") || (input.value = this.model.get("label")));
     return make("span", {}, input, list);
   }
 
   threshold(facts) {
-    const bounds = { min: String(facts.lowest), max: "1", step: "0.005" };
-    const range = make("input", { type: "range", ...bounds, class: "pv-range", "aria-label": "similarity threshold", name: "threshold" });
+    const bounds = { min: String(facts.lowest), max: "1", step: "any" };
+    const range = make("input", { type: "range", ...bounds, step: "0.001", class: "pv-range", "aria-label": "similarity threshold", name: "threshold" });
     const number = make("input", { type: "number", ...bounds, class: "pv-number", "aria-label": "similarity threshold, as a number" });
-    const write = (e, v) => (e.value = String(Number(v.toFixed(4))));
     const given = make("button", {
       type: "button",
       class: "pv-button",
       text: "as made",
       title: "the threshold at which these components were made",
-      onclick: () => this.set("threshold", this.model.get("_facts").made_at),
+      onclick: () => this.set("threshold", this.facts.made_at),
     });
     for (const element of [range, number])
       element.addEventListener("input", () => {
         const value = Number(element.value);
         if (element.value !== "" && value >= 0 && value <= 1) this.set("threshold", value);
       });
-    this.sliderFollow = () => {
+    this.bound.push(() => {
       const value = this.model.get("threshold");
-      if (Math.abs(Number(range.value) - value) > 1e-6 && document.activeElement !== range) write(range, value);
-      if (document.activeElement !== number) write(number, value);
-      given.disabled = Math.abs(value - this.model.get("_facts").made_at) < 1e-9;
-    };
-    this.bound.push(this.sliderFollow);
-    this.slider = make("div", { class: "pv-line" }, make("label", { class: "pv-grow" }, "Threshold ", range), number, given);
-    return this.slider;
+      for (const element of [range, number]) if (!inUse(element)) element.value = String(Number(value.toFixed(4)));
+      given.disabled = Math.abs(value - this.facts.made_at) < 1e-9;
+    });
+    return make("div", { class: "pv-line" }, make("label", { class: "pv-grow" }, "Threshold ", range), number, given);
   }
+}
+
+/** Whether a person is at it: then what was typed stands. */
+function inUse(element) {
+  return element.getRootNode().activeElement === element;
+}
+
+/** A name that fits a list. */
+function brief(text) {
+  return text.length > MOST_CHARACTERS ? `${text.slice(0, MOST_CHARACTERS)}…` : text;
 }

@@ -1,27 +1,29 @@
 // One image, large, with all its labels and the other images of its component.
 import { chip, make, said } from "./dom.js";
+import { thicken } from "./items.js";
 
 const STRIP_PX = 72;
+const MARKS = { true: ["✓", "carried"], false: ["–", "not carried"], null: ["?", "not known"] };
 
-/** A dialog over everything; `source` offers ask(), pictures and onClose(row). */
+/** A dialog over everything; `view()` is what the gallery shows, `onWant` hears of new `wanted`. */
 export class Enlarged {
-  constructor(root, { wire, pictures, select, onClose }) {
-    Object.assign(this, { wire, pictures, select, onClose, row: null, url: null });
+  constructor(root, { wire, pictures, view, onWant, onClose }) {
+    Object.assign(this, { wire, pictures, view, onWant, onClose, row: null, url: null, wanted: [] });
     this.title = make("h2", { class: "pv-large-title" });
     this.picture = make("div", { class: "pv-large-picture" });
-    this.side = make("div", { class: "pv-large-side", tabindex: "0", "aria-label": "labels" });
+    this.side = make("div", { class: "pv-large-side", tabindex: "0", role: "group", "aria-label": "labels" });
     this.strip = make("div", { class: "pv-large-strip", role: "group", "aria-label": "the component's images" });
     const button = (text, label, onclick) =>
       make("button", { text, class: "pv-button", type: "button", title: label, "aria-label": label, onclick });
     this.dialog = make(
       "dialog",
-      { class: "pv-large", "aria-label": "enlarged image", onkeydown: (event) => this.key(event) },
+      { class: "pv-large", "aria-label": "enlarged image", tabindex: "-1", onkeydown: (event) => this.key(event) },
       make(
         "header",
         {},
         this.title,
-        button("‹", "previous image (←)", () => this.move(-1)),
-        button("›", "next image (→)", () => this.move(1)),
+        button("‹", "previous image (←)", () => this.move("ArrowLeft")),
+        button("›", "next image (→)", () => this.move("ArrowRight")),
         button("✕", "close (Esc)", () => this.dialog.close()),
       ),
       make("div", { class: "pv-large-body" }, this.picture, this.side),
@@ -34,48 +36,73 @@ export class Enlarged {
     root.append(this.dialog);
   }
 
-  async open(row) {
+  /** Show a row; `among` says that it is not one of those on display, but of its component. */
+  async open(row, { among = false } = {}) {
     this.row = row;
-    if (!this.dialog.open) this.dialog.showModal();
-    const [content, buffers] = await this.wire.ask({ kind: "image", row });
-    if (this.row !== row || !this.dialog.open) return; // another was asked for meanwhile
-    this.details = content.details;
-    this.show(content, buffers[0]);
+    if (!among) this.origin = row;
+    if (!this.dialog.open) {
+      this.dialog.showModal();
+      this.dialog.focus();
+    }
+    this.preview(row);
+    const failed = (error) => this.row === row && this.say(`The kernel could not do this: ${error.message}`);
+    const answer = await this.wire.ask({ kind: "image", row }).catch(failed);
+    if (!answer || this.row !== row || !this.dialog.open) return; // another was asked for meanwhile
+    this.details = answer[0].details;
+    this.show(...answer);
   }
 
-  show({ details, problem }, bytes) {
-    if (this.url) URL.revokeObjectURL(this.url);
-    this.url = bytes ? URL.createObjectURL(new Blob([bytes], { type: "image/jpeg" })) : null;
-    this.picture.replaceChildren(
-      this.url
-        ? make("img", { src: this.url, alt: details.id })
-        : make("p", { class: "pv-missing" }, "This image cannot be shown: ", said(problem)),
-    );
-    const place = details.component ? `component ${details.component}, ${details.position + 1} of ${details.size}` : "";
-    this.title.replaceChildren(said(details.id), make("small", { text: place }));
+  /** What there is until the large picture comes. */
+  preview(row) {
+    this.dialog.toggleAttribute("data-waiting", true);
+    const { url } = this.pictures.get(row) ?? {};
+    this.picture.replaceChildren(...(url ? [this.image(url, "")] : []));
+  }
+
+  image(src, alt) {
+    return make("img", { src, alt, onload: (event) => thicken(event.target) });
+  }
+
+  say(...words) {
+    this.picture.replaceChildren(make("p", { class: "pv-missing" }, ...words));
+  }
+
+  show({ details, problem }, [bytes]) {
+    this.free();
+    this.dialog.toggleAttribute("data-waiting", false);
+    if (bytes) {
+      this.url = URL.createObjectURL(new Blob([bytes], { type: "image/jpeg" }));
+      this.picture.replaceChildren(this.image(this.url, details.id));
+    } else this.say("This image cannot be shown: ", said(problem));
+    const place = details.component ? [" component ", said(details.component), `, ${details.position + 1} of ${details.size}`] : [];
+    this.title.replaceChildren(said(details.id), make("small", {}, ...place));
+    this.title.title = details.id;
+    const focused = this.dialog.getRootNode().activeElement;
+    const atThumb = this.strip.contains(focused);
+    const atCheck = focused === this.selected;
     this.side.replaceChildren(...this.about(details));
     this.side.scrollTop = 0;
     this.fill(details);
+    // What had the focus is gone; without it the keys would lead nowhere.
+    if (atThumb) this.current.focus();
+    else if (atCheck) this.selected.focus();
     this.dialog.dataset.row = details.row;
+    this.wanted = details.images.map((image) => image.row);
+    this.onWant();
   }
 
   about(details) {
-    const selected = make("input", {
-      type: "checkbox",
-      checked: details.selected,
-      onchange: () => this.toggle(),
-    });
-    const parts = [make("label", { class: "pv-large-select" }, selected, " selected (Space)")];
-    this.selected = selected;
+    this.selected = make("input", { type: "checkbox", checked: details.selected, onchange: () => this.toggle() });
+    const parts = [make("label", { class: "pv-large-select" }, this.selected, " selected (Space)")];
     if (details.note) parts.push(make("p", { class: "pv-note" }, said(details.note)));
     if (details.flags.length)
-      parts.push(make("p", {}, ...details.flags.map((flag) => make("span", { class: "pv-flag" }, said(flag)))));
+      parts.push(make("p", { class: "pv-flags" }, ...details.flags.map((flag) => make("span", { class: "pv-flag", title: flag }, said(flag)))));
     for (const [head, labels] of details.heads) {
       // What this image carries, what is not known of it, and what others of its component carry.
       const mentioned = labels.filter(([, state, carried]) => state !== false || carried > 0);
       if (!mentioned.length) continue;
       const list = make("ul", {}, ...mentioned.map((label) => this.label(label)));
-      parts.push(make("section", {}, make("h3", {}, said(head || "other labels")), list));
+      parts.push(make("section", {}, make("h3", {}, said(head.replaceAll("_", " ") || "other labels")), list));
     }
     const absent = details.heads.flatMap(([, labels]) => labels).filter(([, state, carried]) => state === false && !carried);
     if (absent.length)
@@ -83,8 +110,8 @@ export class Enlarged {
         make(
           "details",
           {},
-          make("summary", { text: `${absent.length} labels that no image here carries` }),
-          make("p", {}, ...absent.flatMap(([name]) => [said(name), " · "]).slice(0, -1)),
+          make("summary", { text: absent.length === 1 ? "1 label that no image here carries" : `${absent.length} labels that no image here carries` }),
+          make("ul", { class: "pv-absent" }, ...absent.map(([name, , carried, known]) => make("li", {}, chip([name, carried, known])))),
         ),
       );
     const facts = details.facts.flatMap(([name, value]) => [make("dt", {}, said(name)), make("dd", {}, said(value))]);
@@ -93,8 +120,7 @@ export class Enlarged {
   }
 
   label([name, state, carried, known]) {
-    const words = state === null ? "not known" : state ? "carried" : "not carried";
-    const mark = state === null ? "?" : state ? "✓" : "–";
+    const [mark, words] = MARKS[state];
     return make(
       "li",
       { class: `pv-state-${state === null ? "unknown" : state}` },
@@ -104,85 +130,95 @@ export class Enlarged {
   }
 
   fill(details) {
-    const frames = details.images.map((image) => {
-      const picture = this.pictures.get(image.row);
-      const held = details.weakest.includes(image.row);
-      return make(
-        "button",
-        {
-          type: "button",
-          class: "pv-large-thumb",
-          "aria-label": `${image.id}${held ? ", an end of the weakest link" : ""}`,
-          "aria-current": image.row === details.row ? "true" : undefined,
-          title: held ? `${image.id}: an end of the weakest link` : image.id,
-          "data-row": String(image.row),
-          "data-weakest": held ? "true" : undefined,
-          style: `width: ${Math.max(16, Math.round(image.aspect * STRIP_PX))}px; height: ${STRIP_PX}px`,
-          onclick: () => this.open(image.row),
-        },
-        picture?.url ? make("img", { src: picture.url, alt: "" }) : null,
-      );
-    });
-    const more = details.size - details.images.length;
-    const walk = make("span", { class: "pv-figure", text: `${more} more: walk with → and ←` });
-    this.strip.replaceChildren(...frames, ...(more > 0 ? [walk] : []));
-    this.strip.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest", inline: "nearest" });
-    this.onWant(details.images.map((image) => image.row));
+    this.strip.replaceChildren(...details.images.map((image) => this.thumb(image, details)));
+    this.arrived(details.images.map((image) => image.row));
+    this.current.scrollIntoView({ block: "nearest", inline: "nearest" });
   }
 
-  /** A thumbnail came in. */
-  arrived(row) {
-    const frame = this.strip.querySelector(`[data-row="${row}"]`);
-    const picture = frame && this.pictures.get(row);
-    if (picture?.url && !frame.firstChild) frame.append(make("img", { src: picture.url, alt: "" }));
+  get current() {
+    return this.strip.querySelector("[aria-current]");
+  }
+
+  thumb(image, details) {
+    const held = details.weakest.includes(image.row);
+    const words = held ? `${image.id}: an end of the weakest link` : image.id;
+    return make("button", {
+      type: "button",
+      class: "pv-large-thumb",
+      "aria-label": words,
+      "aria-current": image.row === details.row ? "true" : undefined,
+      title: words,
+      "data-row": String(image.row),
+      "data-weakest": held ? "true" : undefined,
+      "data-selected": image.selected ? "true" : undefined,
+      style: `width: ${Math.max(16, Math.round(image.aspect * STRIP_PX))}px; height: ${STRIP_PX}px`,
+      onclick: () => this.open(image.row, { among: true }),
+    });
+  }
+
+  /** Thumbnails came in. */
+  arrived(rows) {
+    for (const row of rows) {
+      const thumb = this.strip.querySelector(`[data-row="${row}"]`);
+      const picture = thumb && this.pictures.get(row);
+      if (!picture || thumb.firstChild) continue;
+      if (picture.url) thumb.append(make("img", { src: picture.url, alt: "", onload: (event) => thicken(event.target) }));
+      else thumb.append(make("span", { class: "pv-missing", text: "✕", title: picture.problem }));
+    }
   }
 
   async toggle() {
-    await this.select({ how: "toggle", row: this.row });
-    this.details.selected = !this.details.selected;
-    this.selected.checked = this.details.selected;
+    const { details, selected, current } = this;
+    if (!details || details.row !== this.row) return;
+    details.selected = !details.selected;
+    selected.checked = details.selected;
+    current.toggleAttribute("data-selected", details.selected);
+    await this.wire.ask({ kind: "select", how: "toggle", row: details.row });
   }
 
-  async move(by) {
-    if (!this.details) return;
-    const { images, position, first } = this.details;
-    const next = images[position - first + by];
-    if (next) await this.open(next.row);
-    else await this.jump(by);
-  }
-
-  /** To the next component, or the previous one. */
-  async jump(by) {
-    if (this.row === null) return;
-    const [{ row }] = await this.wire.ask({ kind: "find", row: this.row, step: by });
-    if (row >= 0) await this.open(row);
+  /** Through what is on display, or through the component, as the key and the view say. */
+  async move(key) {
+    if (this.row === null || !this.details) return;
+    const by = key === "ArrowRight" || key === "ArrowDown" ? 1 : -1;
+    const sideways = key === "ArrowRight" || key === "ArrowLeft";
+    const grouped = this.view() === "components";
+    if (sideways === grouped) {
+      const { images } = this.details;
+      const next = images[images.findIndex(({ row }) => row === this.row) + by];
+      if (next) return this.open(next.row, { among: true });
+      if (!grouped) return;
+    }
+    const from = this.origin;
+    const [{ row }] = await this.wire.ask({ kind: "find", row: from, step: by });
+    if (row >= 0 && this.origin === from && this.dialog.open) await this.open(row);
   }
 
   key(event) {
-    const moves = {
-      ArrowRight: () => this.move(1),
-      ArrowLeft: () => this.move(-1),
-      ArrowDown: () => this.jump(1),
-      ArrowUp: () => this.jump(-1),
-      " ": () => this.toggle(),
-    };
     event.stopPropagation();
-    if (event.target === this.side && event.key.startsWith("Arrow") && event.key !== "ArrowLeft" && event.key !== "ArrowRight") return;
-    const act = event.target.matches("input, summary") && event.key === " " ? null : moves[event.key];
-    if (!act) return;
+    const { target, key } = event;
+    if (key === " " && !target.matches("input, summary, button")) this.toggle();
+    else if (key.startsWith("Arrow") && !(target === this.side && key !== "ArrowLeft" && key !== "ArrowRight")) this.move(key);
+    else return;
     event.preventDefault();
-    act();
+  }
+
+  /** Let go of the large picture. */
+  free() {
+    if (this.url) URL.revokeObjectURL(this.url);
+    this.url = null;
   }
 
   closed() {
-    const row = this.row;
-    this.row = null;
-    if (this.url) URL.revokeObjectURL(this.url);
-    this.url = null;
-    this.picture.replaceChildren();
-    this.onWant([]);
-    this.onClose(row);
+    this.row = this.details = null;
+    this.free();
+    for (const part of [this.title, this.picture, this.side, this.strip]) part.replaceChildren();
+    this.wanted = [];
+    this.onWant();
+    this.onClose();
   }
 
-  onWant() {}
+  close() {
+    this.row = null;
+    this.free();
+  }
 }

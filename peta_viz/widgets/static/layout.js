@@ -25,7 +25,7 @@ export function reveal(top, viewPx, rowPx, row) {
   return Math.max(top, Math.min(row * rowPx, (row + 1) * rowPx - viewPx));
 }
 
-/** How many of these pictures fit side by side; `size` is how many there are in all. */
+/** How many of these pictures fit side by side, and the room they take; `size` is how many there are. */
 export function fit(aspects, heightPx, roomPx, size, morePx = 44) {
   let used = 0;
   let shown = 0;
@@ -36,12 +36,17 @@ export function fit(aspects, heightPx, roomPx, size, morePx = 44) {
     used = next;
     shown += 1;
   }
-  return shown;
+  return { shown, used: shown < size ? used + morePx : used };
+}
+
+/** Where what follows the pictures begins, as a share of the width: few places, so that rows align. */
+export function stop(share) {
+  return [0.2, 0.4].find((place) => share <= place) ?? 0.6;
 }
 
 /** How many tiles stand in a line. */
-export function columns(roomPx, tilePx) {
-  return Math.max(1, Math.floor((roomPx + GAP_PX) / (tilePx + GAP_PX)));
+export function columns(roomPx, tilePx, gapPx = GAP_PX) {
+  return Math.max(1, Math.floor((roomPx + gapPx) / (tilePx + gapPx)));
 }
 
 /** Where a key leads from a place {item, picture}, or null if the key does not move. */

@@ -1,0 +1,103 @@
+"""Image sets to look at: few tiny pictures, and whatever number of rows."""
+
+import numpy as np
+import pandas as pd
+from PIL import Image
+
+from peta_viz.imageset import Head, ImageSet
+
+AGE = Head("age", ("ageYoung", "ageOld"), "exclusive")
+CLOTHES = Head("clothes", ("hat", "bag", "coat"))
+LABELS = [*AGE.labels, *CLOTHES.labels]
+SIZES = [14, 6, 3, 3, 2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 1, 1]
+MADE_AT = 0.8
+
+
+def colour(number):
+    return (40 + 11 * number % 200, 30 + 37 * number % 210, 20 + 61 * number % 220)
+
+
+def pictures(folder, count):
+    """Write `count` pictures, each of one colour."""
+    folder.mkdir(exist_ok=True)
+    paths = [folder / f"{number}.png" for number in range(count)]
+    for number, path in enumerate(paths):
+        Image.new("RGB", (24 + number % 5 * 4, 48), colour(number)).save(path)
+    return [str(path) for path in paths]
+
+
+def image_set(paths, components=None, labels=None, known=None, heads=(AGE, CLOTHES), **columns):
+    """One row per path; ids are `i0`, `i1`, … unless `image_id` names them."""
+    count = len(paths)
+    names = [label for head in heads for label in head.labels]
+    ids = columns.pop("image_id", [f"i{n}" for n in range(count)])
+    index = pd.Index(ids, name="image_id", dtype="str")
+    if labels is None:
+        labels = np.random.default_rng(0).random((count, len(names))) < 0.4
+    known = np.ones_like(labels) if known is None else known
+    images = pd.DataFrame(
+        {"path": paths, "subset": "one", "person_id": ids, "width": 24, "height": 48}, index=index
+    ).assign(problem="")
+    images = images.assign(**columns)
+    if components is not None:
+        images["component_id"] = components
+    return ImageSet(
+        images,
+        pd.DataFrame(labels & known, index, names),
+        pd.DataFrame(known, index, names),
+        tuple(heads),
+    )
+
+
+def street(folder):
+    """Forty-nine images of two subsets, in eleven components and nine singletons."""
+    components = np.repeat(np.arange(len(SIZES)), SIZES)
+    rng = np.random.default_rng(1)
+    labels = (rng.random((len(SIZES), len(LABELS))) < 0.4)[components]
+    labels[:, 0] = components % 2 == 0
+    labels[:, 1] = ~labels[:, 0]
+    labels[[1, 3, 5], 2] = ~labels[[0], 2]  # the first component contests hat
+    labels[15, 3] = ~labels[14, 3]  # the second one contests bag
+    known = np.ones_like(labels)
+    known[20:23, 4] = False
+    return image_set(
+        pictures(folder, len(components)),
+        components,
+        labels,
+        known,
+        subset=np.where(components < 10, "here", "there"),
+        person_id=[f"p{one}" for one in components],
+        blur=np.arange(len(components), dtype=float),
+    )
+
+
+def pairs_of(imageset):
+    """Chains inside the components, and weaker pairs from each component to the next."""
+    components = imageset.images["component_id"].to_numpy()
+    ids = imageset.images.index.to_numpy()
+    inside = components[:-1] == components[1:]
+    place = np.arange(len(inside))
+    similarity = np.where(inside, 0.99 - place % 14 * 0.01, 0.7 + 0.002 * place)
+    similarity[2] = 0.82  # the weakest link of the first component
+    return pd.DataFrame({"first": ids[:-1], "second": ids[1:], "similarity": similarity})
+
+
+def predictions_of(imageset, names=("A", "B")):
+    """What experiments said of each component: B is right more often than A."""
+    components = imageset.images["component_id"]
+    first = ~components.duplicated()
+    truth, known = imageset.labels[first], imageset.known[first]
+    sizes = components.value_counts()
+    ids, values = components[first].to_numpy(), truth.to_numpy()
+    rows = []
+    for place, name in enumerate(names):
+        for number, component in enumerate(ids):
+            wrong = number % (2 + 3 * place) == 0
+            for column, label in enumerate(truth.columns):
+                yes = bool(values[number, column])
+                said = 0.9 if yes != wrong else 0.1
+                true = yes if known.iloc[number, column] else pd.NA
+                rows.append((name, component, sizes[component], label, said, true))
+    columns = ["experiment", "component_id", "size", "label", "probability", "truth"]
+    kinds = {"experiment": "str", "label": "str", "probability": "float32", "truth": "boolean"}
+    return pd.DataFrame(rows, columns=columns).astype(kinds)
