@@ -13,7 +13,7 @@ import pandas as pd
 from peta_viz.errors import InvalidDataError
 from peta_viz.fetching import is_url
 from peta_viz.loader import ImageLoader, printable
-from peta_viz.stills import Still, templates
+from peta_viz.markup import Still, templates
 
 _MOST_PICTURES = 9
 _LONGEST_TEXT = 500

@@ -26,7 +26,7 @@ from peta_viz.images import (
     reason_of,
     upright_size,
 )
-from peta_viz.stills import templates
+from peta_viz.markup import templates
 
 Picturable: TypeAlias = str | Path | bytes | BinaryIO | np.ndarray[Any, Any] | Image.Image
 

@@ -12,7 +12,8 @@ from nbconvert import HTMLExporter
 from peta_viz.evaluation import HEADLINE, headline
 from peta_viz.files import write_text
 from peta_viz.imageset import ImageSet
-from peta_viz.stills import show_components, templates
+from peta_viz.markup import templates
+from peta_viz.stills import show_components
 
 # The page may show what it carries and nothing else: no request leaves the file.
 _POLICY = (

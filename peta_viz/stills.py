@@ -1,40 +1,19 @@
 """Still pictures for reports: components as rows of pictures, in HTML that needs nothing else."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
-import jinja2
+import numpy as np
 import pandas as pd
 
 from peta_viz.agreement import LabelCounts, count_labels
 from peta_viz.errors import UnreadableImageError
-from peta_viz.images import thumbnail_uri
+from peta_viz.images import jpeg_uri
 from peta_viz.imageset import ImageSet
+from peta_viz.loader import ImageLoader
+from peta_viz.markup import Still, templates
 
 _FLAG = "is_bad_component_"
-
-
-@dataclass(frozen=True)
-class Still:
-    """A piece of self-contained HTML that notebooks show as a picture."""
-
-    html: str
-
-    def _repr_html_(self) -> str:
-        return self.html
-
-
-@cache
-def templates() -> jinja2.Environment:
-    """Return the package's templates; every value in them is escaped."""
-    return jinja2.Environment(
-        loader=jinja2.PackageLoader("peta_viz"),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
 
 
 def show_components(
@@ -93,7 +72,7 @@ def show_components(
                 "id": number,
                 "size": len(images),
                 "more": len(images) - len(pictures),
-                "disagreement": row.get("disagreement"),
+                "disagreement": row.get("disagreement", np.nan),
                 "flags": [name.removeprefix(_FLAG) for name in _flags(row)],
                 "note": (notes or {}).get(number, ""),
                 "contested": _contested(counts, number),
@@ -115,6 +94,7 @@ def show_images(
     thumb_px: int = 112,
     byte_budget: int = 4_000_000,
     left_out: int = 0,
+    title: str = "",
 ) -> Still:
     """Show images in a grid, each with a caption.
 
@@ -130,6 +110,8 @@ def show_images(
         Pictures stop where the HTML would grow larger.
     left_out
         How many more images there are, to be said below.
+    title
+        A line above.
 
     """
     pictures: list[dict[str, str]] = []
@@ -142,13 +124,15 @@ def show_images(
         spent += len(picture["uri"])
     left_out += len(imageset) - len(pictures)
     template = templates().get_template("images.html.j2")
-    return Still(template.render(pictures=pictures, thumb_px=thumb_px, left_out=left_out))
+    return Still(
+        template.render(pictures=pictures, thumb_px=thumb_px, left_out=left_out, title=title)
+    )
 
 
 def _picture(image_id: str, path: str, subset: str, thumb_px: int) -> dict[str, str]:
     picture = {"id": image_id, "subset": subset, "uri": "", "reason": ""}
     try:
-        picture["uri"] = thumbnail_uri(path, thumb_px)
+        picture["uri"] = jpeg_uri(ImageLoader(path).jpeg(thumb_px))
     except UnreadableImageError as error:
         picture["reason"] = error.reason
     return picture

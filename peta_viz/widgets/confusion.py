@@ -11,7 +11,7 @@ import traitlets
 from peta_viz.errors import InvalidDataError
 from peta_viz.evaluation import HEADLINE, IMAGE_SIZES, SIZES
 from peta_viz.imageset import ImageSet
-from peta_viz.stills import Still
+from peta_viz.markup import Still
 from peta_viz.widgets.display import WithStill
 from peta_viz.widgets.gallery import Gallery
 from peta_viz.widgets.matrices import ORDERS, Cell, Matrices, Question, payload

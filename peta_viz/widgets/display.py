@@ -6,7 +6,7 @@ from uuid import uuid4
 import traitlets
 from IPython.display import display
 
-from peta_viz.stills import Still
+from peta_viz.markup import Still
 
 
 class WithStill(traitlets.HasTraits):
@@ -39,5 +39,5 @@ class WithStill(traitlets.HasTraits):
 
 
 def _parts(bundle: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Take what a widget's `_repr_mimebundle_` returns: data, or data and metadata."""
-    return bundle if isinstance(bundle, tuple) else (bundle, {})
+    """Take what a widget's `_repr_mimebundle_` returns: data and metadata, data alone, or None."""
+    return bundle if isinstance(bundle, tuple) else (bundle or {}, {})

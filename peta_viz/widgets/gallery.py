@@ -15,7 +15,8 @@ from peta_viz.errors import InvalidDataError, PetaVizError, UnreadableImageError
 from peta_viz.imageset import ImageSet
 from peta_viz.links import Links
 from peta_viz.loader import ImageLoader
-from peta_viz.stills import Still, show_components, show_images
+from peta_viz.markup import Still
+from peta_viz.stills import show_components, show_images
 from peta_viz.widgets.catalogue import Catalogue
 from peta_viz.widgets.display import WithStill
 from peta_viz.widgets.filters import LABEL_STATES, Filters, image_mask
@@ -205,6 +206,7 @@ class Gallery(WithStill, anywidget.AnyWidget):
             thumb_px=self.thumb_px,
             byte_budget=byte_budget,
             left_out=len(images) - len(first),
+            title=self.title,
         )
 
     def close(self) -> None:

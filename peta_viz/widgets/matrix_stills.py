@@ -10,7 +10,7 @@ from peta_viz.errors import UnreadableImageError
 from peta_viz.images import jpeg_uri
 from peta_viz.imageset import ImageSet
 from peta_viz.loader import ImageLoader
-from peta_viz.stills import Still, templates
+from peta_viz.markup import Still, templates
 from peta_viz.widgets.catalogue import Catalogue
 from peta_viz.widgets.matrices import Cell, Matrices, Matrix, Question, payload
 
