@@ -21,6 +21,7 @@ from peta_viz.widgets.catalogue import Catalogue
 from peta_viz.widgets.display import WithStill
 from peta_viz.widgets.filters import LABEL_STATES, Filters, image_mask
 from peta_viz.widgets.modules import css, javascript
+from peta_viz.widgets.rows import shown_rows
 from peta_viz.widgets.shelf import VIEWS, Shelf
 from peta_viz.widgets.thumbnails import Thumbnails
 
@@ -122,6 +123,7 @@ class Gallery(WithStill, anywidget.AnyWidget):
         **options: Any,
     ) -> None:
         self._thumbnails = Thumbnails(self._jpeg)
+        self._sent: set[tuple[int, int]] = set()
         links = None if pairs is None else Links.of(imageset.images.index, pairs)
         experiments = {} if predictions is None else judged(predictions)
         results = {name: right(one, imageset.heads) for name, one in experiments.items()}
@@ -277,11 +279,12 @@ class Gallery(WithStill, anywidget.AnyWidget):
 
     def _reply(self, content: Mapping[str, Any]) -> tuple[dict[str, Any], list[bytes]]:
         kind = content.get("kind")
-        if kind == "thumbnails":  # outside the lock: decoding must not hold up the filters
+        if kind == "thumbnails":
             return self._reply_thumbnails(content.get("rows"))
+        if kind == "rows":
+            names = [name for name in ("first", "count", "most", "room") if name in content]
+            return self._reply_rows(**_integers(content, *names))
         with self._lock:
-            if kind == "rows":
-                return self._reply_rows(**_integers(content, "first", "count", "most")), []
             if kind == "image":
                 return self._reply_image(**_integers(content, "row"))
             if kind == "select":
@@ -293,24 +296,39 @@ class Gallery(WithStill, anywidget.AnyWidget):
                 return {"row": self._shelf.neighbour(**_integers(content, "row", "step"))}, []
         raise ValueError(f"unknown kind {kind!r}")
 
-    def _reply_rows(self, first: int, count: int, most: int) -> dict[str, Any]:
+    def _reply_rows(
+        self, first: int, count: int, most: int, room: int | None = None
+    ) -> tuple[dict[str, Any], list[bytes]]:
+        """Describe rows, and send the pictures that fit into `room` pixels of each along."""
         if first < 0 or count < 0:
             raise ValueError(f"expected first and count from 0, but got {first} and {count}")
-        described = self._shelf.describe(
-            first, min(count, _MOST), most=max(1, min(most, _MOST)), sort_by=self.sort_by
-        )
-        entries = [image for row in described for image in row.get("images", [row])]
-        self._thumbnails.prepare((entry["row"], self.thumb_px) for entry in entries)
-        return {"first": first, "version": self._version, "rows": described}
+        with self._lock:
+            described = self._shelf.describe(
+                first, min(count, _MOST), most=max(1, min(most, _MOST)), sort_by=self.sort_by
+            )
+            reply = {"first": first, "version": self._version, "rows": described}
+        if room is None:
+            return reply, []
+        shown = [row for entry in described for row in shown_rows(entry, self.thumb_px, room)]
+        # What was sent before is most likely still there; if not, it is asked for.
+        new = [row for row in dict.fromkeys(shown) if (row, self.thumb_px) not in self._sent]
+        pictures, buffers = self._pictures(new[:_MOST], within_s=0.06)
+        return {**reply, "pictures": pictures}, buffers
 
     def _reply_thumbnails(self, wanted: Any) -> tuple[dict[str, Any], list[bytes]]:
         if not isinstance(wanted, list):
             raise TypeError(f"expected a list of rows, but got {type(wanted).__name__}")
         rows = [self._shelf.checked(_integer(row, "row")) for row in wanted[:_MOST]]
-        answer = self._thumbnails.ask(rows, self.thumb_px)
+        return self._pictures(rows, within_s=0.1)
+
+    def _pictures(self, rows: list[int], within_s: float) -> tuple[dict[str, Any], list[bytes]]:
+        # Outside the lock: decoding must not hold up the filters.
+        px = self.thumb_px
+        answer = self._thumbnails.ask(rows, px, within_s=within_s)
+        self._sent.update((row, px) for row in answer.pictures)
         problems = [[row, reason] for row, reason in answer.problems.items()]
         reply = {"rows": list(answer.pictures), "problems": problems, "later": answer.later}
-        return reply, list(answer.pictures.values())
+        return {**reply, "px": px}, list(answer.pictures.values())
 
     def _reply_image(self, row: int) -> tuple[dict[str, Any], list[bytes]]:
         details = self._shelf.details(row, most=_STRIP)

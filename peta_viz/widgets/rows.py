@@ -1,6 +1,7 @@
 """What a gallery sends for one row or image: plain data, a few hundred bytes each."""
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -8,6 +9,7 @@ import pandas as pd
 
 from peta_viz.widgets.catalogue import FLAG, Catalogue, Mask, Rows
 
+_LEAST_PX, _GAP_PX = 8, 4  # as layout.js has them
 _MOST_LABELS = 40
 
 
@@ -74,6 +76,19 @@ def image_entry(catalogue: Catalogue, row: int, chosen: Mask) -> dict[str, Any]:
         "aspect": float(catalogue.aspects[row]),
         "selected": bool(chosen[row]),
     }
+
+
+def shown_rows(described: Mapping[str, Any], height_px: int, room_px: int) -> list[int]:
+    """Return the rows of the images that there is room for, side by side, at least one."""
+    images = described.get("images", [described])
+    shown: list[int] = []
+    used = 0
+    for image in images:
+        used += max(_LEAST_PX, round(image["aspect"] * height_px)) + _GAP_PX
+        if shown and used > room_px:
+            break
+        shown.append(image["row"])
+    return shown
 
 
 def pair_row(catalogue: Catalogue, pair: int, chosen: Mask, threshold: float) -> dict[str, Any]:

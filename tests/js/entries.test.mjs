@@ -7,18 +7,19 @@ const { Entries } = await part("entries.js");
 const settle = () => new Promise((resolve) => setImmediate(resolve));
 
 /** Entries of `total` items, of which `view` says what is seen; `pending` are open requests. */
-function opened({ total = 1000, most = 3 } = {}) {
-  const state = { version: 1, view: [0, 5], pending: [], came: [], failed: [] };
+function opened({ total = 1000, most = 3, room } = {}) {
+  const state = { version: 1, view: [0, 5], pending: [], came: [], failed: [], pictures: [] };
   const wire = { ask: (message) => new Promise((resolve, reject) => state.pending.push({ message, resolve, reject })) };
   const entries = new Entries({ get: () => state.version }, wire, {
-    range: () => ({ first: state.view[0], last: Math.min(total, state.view[1]), most }),
+    range: () => ({ first: state.view[0], last: Math.min(total, state.view[1]), most, room }),
     onArrival: (items) => state.came.push(items),
+    onPictures: (pictures, buffers) => state.pictures.push([pictures, buffers, state.came.length]),
     onError: (error) => void state.failed.push(error.message),
   });
-  state.answer = async ({ version = state.version, word = "" } = {}) => {
+  state.answer = async ({ version = state.version, word = "", pictures, buffers } = {}) => {
     const { message, resolve } = state.pending.shift();
     const rows = Array.from({ length: message.count }, (_, n) => ({ id: `${message.first + n}${word}` }));
-    resolve([{ first: message.first, version, rows }]);
+    resolve([{ first: message.first, version, rows, pictures }, buffers]);
     await settle();
     return message;
   };
@@ -34,6 +35,16 @@ test("what is in view is asked for, and is known by place", async () => {
   assert.equal(entries.get(5), undefined);
   assert.deepEqual(state.came, [[0, 1, 2, 3, 4]]);
   assert.equal(state.pending.length, 0);
+});
+
+test("with room, pictures come along, and are there before the entries are painted", async () => {
+  const { entries, state } = opened({ room: 300 });
+  entries.ask();
+  const message = await state.answer({ pictures: { rows: [7] }, buffers: ["jpeg"] });
+  assert.equal(message.room, 300);
+  assert.deepEqual(state.pictures, [[{ rows: [7] }, ["jpeg"], 0]]);
+  entries.refresh();
+  assert.equal((await state.answer({ word: "!" })).room, undefined);
 });
 
 test("only what is not known is asked for", async () => {

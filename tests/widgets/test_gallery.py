@@ -288,7 +288,36 @@ def test_thumbnails_with_reasons(talk):
     assert set(pictures) == {0, 2, 3, 4, 6}
     assert problems == {1: "the file is empty", 5: "the file does not exist"}
     assert Image.open(io.BytesIO(pictures[0])).size == (16, 32)
-    assert talk.ask("thumbnails", rows=[])[0] == {"rows": [], "problems": [], "later": []}
+    nothing = {"rows": [], "problems": [], "later": [], "px": talk.gallery.thumb_px}
+    assert talk.ask("thumbnails", rows=[])[0] == nothing
+
+
+def _along(talk, **asked):
+    """Ask for rows until the pictures that come along are all there; return their rows."""
+    came, problems = [], {}
+    for _ in range(200):
+        answer, buffers = talk.ask("rows", first=0, count=50, most=9, **asked)
+        assert len(buffers) == len(answer["pictures"]["rows"])
+        came += answer["pictures"]["rows"]
+        problems |= dict(answer["pictures"]["problems"])
+        if not answer["pictures"]["later"]:
+            return came, problems
+    raise AssertionError(answer)
+
+
+def test_pictures_come_along_with_the_rows_and_only_once(talk):
+    named = [i for e in talk.ask("rows", first=0, count=50, most=9)[0]["rows"] for i in e["images"]]
+    came, problems = _along(talk, room=10_000)
+    assert sorted([*came, *problems]) == sorted(image["row"] for image in named)
+    assert len(came) == len(set(came))
+    assert _along(talk, room=10_000)[0] == []
+
+
+def test_pictures_without_room_do_not_come_along(talk):
+    entries = talk.ask("rows", first=0, count=50, most=9)[0]["rows"]
+    came, problems = _along(talk, room=1)
+    assert {*came, *problems} == {entry["images"][0]["row"] for entry in entries}
+    assert "pictures" not in talk.ask("rows", first=0, count=50, most=9)[0]
 
 
 def test_thumbnails_follow_the_size_that_is_wanted(talk):

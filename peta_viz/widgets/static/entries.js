@@ -2,10 +2,13 @@
 
 const KEPT_ENTRIES = 4_000;
 
-/** `range()` says {first, last, most} of what is in view; `onArrival` hears which items came. */
+/**
+ * `range()` says {first, last, most, room} of what is in view; `onArrival` hears which items came.
+ * With `room`, the pixels that pictures have in an item, the pictures come along: `onPictures`.
+ */
 export class Entries {
-  constructor(model, wire, { range, onArrival, onError }) {
-    Object.assign(this, { model, wire, range, onArrival, onError });
+  constructor(model, wire, { range, onArrival, onPictures, onError }) {
+    Object.assign(this, { model, wire, range, onArrival, onPictures, onError });
     this.known = new Map();
     this.asking = false;
     this.outdated = false;
@@ -28,7 +31,7 @@ export class Entries {
   /** Ask for the items in view that are not known; one request at a time. */
   async ask() {
     if (this.asking) return;
-    let { first, last, most } = this.range();
+    let { first, last, most, room } = this.range();
     const all = this.outdated;
     if (!all) {
       while (first < last && this.known.has(first)) first += 1;
@@ -37,10 +40,13 @@ export class Entries {
     if (first >= last) return;
     this.outdated = false;
     this.asking = true;
-    const answer = await this.wire.ask({ kind: "rows", first, count: last - first, most }).catch(this.onError);
+    const message = { kind: "rows", first, count: last - first, most };
+    if (room && !all) message.room = room;
+    const answer = await this.wire.ask(message).catch(this.onError);
     this.asking = false;
     if (!answer) return;
-    const [content] = answer;
+    const [content, buffers] = answer;
+    if (content.pictures) this.onPictures(content.pictures, buffers);
     if (content.version === this.model.get("_version")) this.learn(content, all);
     this.ask(); // for what came in view meanwhile
   }

@@ -21,7 +21,12 @@ class View {
     this.wire = new Wire(model, (stalled) => this.stall(stalled));
     this.pictures = new Pictures(this.wire, { onArrival: (rows) => this.pictured(rows), onError });
     this.items = new Items(this.pictures, () => this.count());
-    this.entries = new Entries(model, this.wire, { range: () => ({ ...this.scroller.range(), most: this.shape.most }), onArrival: (changed) => this.learned(changed), onError });
+    this.entries = new Entries(model, this.wire, {
+      range: () => ({ ...this.scroller.range(), most: this.shape.most, room: this.shape.room }),
+      onArrival: (changed) => this.learned(changed),
+      onPictures: (pictures, buffers) => pictures.px === model.get("thumb_px") && this.pictures.receive(pictures, buffers),
+      onError,
+    });
     this.build(el);
     this.hands = new Hands(this);
     this.listen();
@@ -85,6 +90,7 @@ class View {
 
   close() {
     this.leave();
+    clearTimeout(this.later);
     for (const part of [this.controls, this.large, this.wire, this.pictures]) part.close();
     this.root.remove();
   }
@@ -186,7 +192,14 @@ class View {
     const waiting = this.itemsInView().filter((element) => element.classList.contains("pv-waiting"));
     const open = this.framesInView().filter(({ firstChild: picture }) => !picture || picture.complete === false);
     this.root.dataset.pending = String(waiting.length + open.length);
+    if (!waiting.length && !open.length) this.later ??= setTimeout(() => this.around());
     this.root.dataset.loaded = String(this.scroller.track.querySelectorAll("img.pv-picture").length);
+  }
+
+  /** Now that all in view is there, draw what is next to it. */
+  around() {
+    this.later = null;
+    if (this.root.dataset.pending === "0") this.scroller.prepare();
   }
 
   // Words.

@@ -11,12 +11,13 @@ const NARROW_PX = 700;
 const PICTURES = 0.6; // share of a component's row that its pictures may take
 const NARROWEST = 0.25; // of pictures, width / height, to know how many to ask for
 
-/** Where things lie at a width: {px, inner, tilePx, perLine, linePx, left, most}. */
+/** Where things lie at a width: {px, inner, tilePx, perLine, linePx, left, most, room}. */
 export function measured(view, px, width, aspect) {
   const inner = width - 2 * PAD_PX;
   if (view === "components") {
     const most = Math.min(80, Math.ceil((inner * PICTURES) / (NARROWEST * px)) + 1);
-    return { px, inner, most, perLine: 1, linePx: px + HEAD_PX + 2 * PAD_PX, left: () => 0 };
+    const room = Math.floor(inner * PICTURES);
+    return { px, inner, most, room, perLine: 1, linePx: px + HEAD_PX + 2 * PAD_PX, left: () => 0 };
   }
   const one = Math.round(Math.min(2, Math.max(0.5, aspect)) * px);
   const tilePx = Math.min(inner, view === "pairs" ? 2 * one + GAP_PX : one);
@@ -25,7 +26,7 @@ export function measured(view, px, width, aspect) {
   // What is left at the end of a line goes between the tiles.
   const apart = perLine > 1 ? Math.min(2 * least + GAP_PX, (inner - perLine * tilePx) / (perLine - 1)) : 0;
   const left = (column) => PAD_PX + Math.round(column * (tilePx + apart));
-  return { px, inner, tilePx, perLine, left, most: 2, linePx: px + CAPTION_PX + PAD_PX };
+  return { px, inner, tilePx, perLine, left, most: 2, room: inner, linePx: px + CAPTION_PX + PAD_PX };
 }
 
 /** Fills elements with what the kernel said of an item. */

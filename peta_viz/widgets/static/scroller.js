@@ -2,7 +2,7 @@
 import { make } from "./dom.js";
 import { inView, reveal, track } from "./layout.js";
 
-const OVER = 1; // lines that are kept ready above and below
+const OVER = 1; // lines that are kept ready above and below, once what is in view is complete
 const LINE_OF_WHEEL_PX = 20;
 
 /** `place(item)` makes an item's element; `onDraw` hears when other items are in view. */
@@ -11,6 +11,7 @@ export class Scroller {
     Object.assign(this, { place, onDraw });
     this.drawn = new Map(); // item → element
     this.top = 0;
+    this.over = 0;
     this.shape = { total: 0, perLine: 1, linePx: 1, left: () => 0 };
     this.track = make("div", { class: "pv-track", role: "presentation" });
     this.empty = make("div", { class: "pv-empty", hidden: true });
@@ -29,13 +30,14 @@ export class Scroller {
     this.map = track(this.lines, shape.linePx, this.viewPx);
     for (const element of this.drawn.values()) element.remove();
     this.drawn.clear();
+    this.over = 0;
     this.track.style.height = `${this.map.physical}px`;
     this.empty.hidden = shape.total > 0;
     this.scrollTo((Math.floor(item / shape.perLine) + offset) * shape.linePx);
   }
 
   /** The items in view, with some more above and below: {first, last}, `last` excluded. */
-  range(over = OVER) {
+  range(over = this.over) {
     const { first, count } = inView(this.top, this.viewPx, this.shape.linePx, this.lines, over);
     const { perLine, total } = this.shape;
     return { first: first * perLine, last: Math.min(total, (first + count) * perLine) };
@@ -48,6 +50,15 @@ export class Scroller {
   scrolled() {
     if (this.viewport.scrollTop === this.at) return; // it was us
     this.top = this.viewport.scrollTop * this.map.scale;
+    const { first, last } = this.range(0);
+    if (!this.drawn.has(first) && !this.drawn.has(last - 1)) this.over = 0; // a jump, not a walk
+    this.draw();
+  }
+
+  /** What is in view is complete: make ready what is around it. */
+  prepare() {
+    if (this.over === OVER) return;
+    this.over = OVER;
     this.draw();
   }
 

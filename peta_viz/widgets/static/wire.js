@@ -85,9 +85,14 @@ export class Pictures {
     this.pump();
   }
 
-  take({ rows, problems }, buffers) {
+  /** Keep pictures that came, whoever asked for them. */
+  receive({ rows, problems }, buffers) {
     rows.forEach((row, n) => this.keep(row, { url: dataUrl(buffers[n]) }));
     for (const [row, problem] of problems) this.keep(row, { problem });
+  }
+
+  take({ rows, problems }, buffers) {
+    this.receive({ rows, problems }, buffers);
     this.onArrival([...rows, ...problems.map(([row]) => row)]);
   }
 
