@@ -76,8 +76,9 @@ class Stub:
         self.page.wait_for_function("window.model.open === 0")
 
     def settle(self):
-        """Wait until everything in view is there."""
-        self.page.wait_for_selector(".pv-gallery[data-pending='0']", timeout=15_000)
+        """Wait until everything in view is there, and what is next to it."""
+        ready = ".pv-gallery[data-pending='0'][data-around='true']"
+        self.page.wait_for_selector(ready, timeout=15_000)
 
     @contextmanager
     def renewed(self):

@@ -103,6 +103,9 @@ def test_text_in_the_gallery(page, tmp_path, text):
     assert _squash(f"{text}title") in _text_of(page, ".pv-headline")
     tall = page.locator(".pv-item").first.bounding_box()["height"]
     assert tall == 112 + 46
+    head = page.locator(".pv-head").first.bounding_box()
+    size = page.get_by_text("2 images", exact=True).first.bounding_box()
+    assert size["x"] + size["width"] < head["x"] + head["width"]
     chips = page.locator(".pv-labels").first
     assert chips.evaluate(
         "(e) => [...e.children].every((c) => c.offsetTop + c.offsetHeight <= e.clientHeight)"

@@ -184,16 +184,17 @@ class View {
   }
 
   framesInView() {
-    return this.itemsInView().flatMap((element) => [...element.querySelectorAll(".pv-frame")]);
+    return framesOf(this.itemsInView());
   }
 
-  /** Tell, on the root, how many things in view are still to come. */
+  /** Tell, on the root, how many things in view are still to come, and whether all else is there. */
   count() {
-    const waiting = this.itemsInView().filter((element) => element.classList.contains("pv-waiting"));
-    const open = this.framesInView().filter(({ firstChild: picture }) => !picture || picture.complete === false);
-    this.root.dataset.pending = String(waiting.length + open.length);
-    if (!waiting.length && !open.length) this.later ??= setTimeout(() => this.around());
+    const missing = pending(this.itemsInView());
+    const drawn = [...this.scroller.drawn.values()];
+    this.root.dataset.pending = String(missing);
+    this.root.dataset.around = String(this.scroller.prepared && !pending(drawn));
     this.root.dataset.loaded = String(this.scroller.track.querySelectorAll("img.pv-picture").length);
+    if (!missing) this.later ??= setTimeout(() => this.around());
   }
 
   /** Now that all in view is there, draw what is next to it. */
@@ -258,6 +259,17 @@ class View {
     this.help.hidden = !this.help.hidden;
     this.helpButton.setAttribute("aria-expanded", String(!this.help.hidden));
   }
+}
+
+function framesOf(items) {
+  return items.flatMap((element) => [...element.querySelectorAll(".pv-frame")]);
+}
+
+/** How many of these items, and of their pictures, are still to come. */
+function pending(items) {
+  const waiting = items.filter((element) => element.classList.contains("pv-waiting"));
+  const open = framesOf(items).filter(({ firstChild: picture }) => !picture || picture.complete === false);
+  return waiting.length + open.length;
 }
 
 function render({ model, el }) {

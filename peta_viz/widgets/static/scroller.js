@@ -55,9 +55,13 @@ export class Scroller {
     this.draw();
   }
 
+  get prepared() {
+    return this.over === OVER;
+  }
+
   /** What is in view is complete: make ready what is around it. */
   prepare() {
-    if (this.over === OVER) return;
+    if (this.prepared) return;
     this.over = OVER;
     this.draw();
   }
