@@ -44,8 +44,8 @@ images; `ipyplot.plot_images(…, force_b64=True)`; a `GridBox` of `ipywidgets.I
 `create_stats_gallery` asked for all images and opened from disk, once as it comes (pictures inside
 the page) and once with `lazy_load=True` (pictures beside it).
 
-A limit of {limit_s:.0f} s holds for the first picture, for the rest of the first screen, and for
-all jumps together. Who did not make one size was not tried at the next.
+A limit of {limit_s:.0f} s holds for the first picture, for the rest of the page, and for all
+jumps together. Who fails gets three tries. Who did not make one size was not tried at the next.
 """
 
 
@@ -57,8 +57,10 @@ def write(out: Path, facts: Mapping[str, Any], results: Sequence[Mapping[str, An
     table = "\n".join([_join(head), _join(align), *rows])
     page = _PAGE.format(**facts, table=table, picture_px=PICTURE_PX, jumps=JUMPS)
     out.with_suffix(".md").write_text(page, encoding="utf-8")
-    told = json.dumps({**facts, "results": results}, indent=1)
-    out.with_suffix(".json").write_text(f"{told}\n", encoding="utf-8")
+    lines = ",\n".join(json.dumps(result) for result in results)
+    told = json.dumps(facts, indent=1).removesuffix("\n}")
+    told = f'{told},\n "results": [\n{lines}\n ]\n}}\n'
+    out.with_suffix(".json").write_text(told, encoding="utf-8")
 
 
 def row(result: Mapping[str, Any]) -> str:
@@ -66,7 +68,9 @@ def row(result: Mapping[str, Any]) -> str:
     known = [form.format(result[key]) for _, key, form in _COLUMNS if key in result]
     missing = [result.get("gave_up", ""), *[""] * len(_COLUMNS)]
     cells = [*known, *missing][: len(_COLUMNS)]
-    return _join([f"{result['images']:,}", result["candidate"], *cells])
+    tries = result.get("tries", 1)
+    name = result["candidate"] + (f" (try {tries})" if tries > 1 else "")
+    return _join([f"{result['images']:,}", name, *cells])
 
 
 def machine() -> dict[str, Any]:

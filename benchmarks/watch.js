@@ -60,10 +60,17 @@
     return found;
   }
 
+  /** Fail where the cell failed, or where Jupyter says in place of a widget that it has lost it. */
+  function check() {
+    if (watch.failure) throw new Error(watch.failure);
+    if (document.querySelector(".jupyter-widgets-error-widget")) throw new Error("messages were lost");
+  }
+
   /** Resolve in the frame after the one in which all that is on screen was there. */
   watch.settle = async () => {
     for (;;) {
       await frame();
+      check();
       const pending = container().closest("[data-pending]")?.dataset.pending ?? "0";
       const found = inView();
       if (pending === "0" && found.length && found.every(([, picture]) => there(picture))) {
@@ -78,7 +85,7 @@
   watch.first = async () => {
     for (;;) {
       await frame();
-      if (watch.failure) throw new Error(watch.failure);
+      check();
       if (!pictures().length) continue;
       if (inView().some(([, picture]) => there(picture))) return;
       pictures()[0].scrollIntoView({ block: "nearest", behavior: "instant" });
