@@ -6,7 +6,6 @@ from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
-from scipy.sparse import csr_array
 
 from peta_viz.errors import InvalidDataError
 from peta_viz.imageset import ImageSet
@@ -19,6 +18,8 @@ MEASURES: tuple[Measure, ...] = (
     "geometric_variance",
     "cubic_variance",
 )
+Floats = np.ndarray[Any, np.dtype[np.float64]]
+Mask = np.ndarray[Any, np.dtype[np.bool_]]
 FlagRule = Callable[[pd.DataFrame], "pd.Series[bool]"]
 
 _ROUNDING = 1e-12  # what is smaller is the rounding of equal ratios
@@ -66,12 +67,13 @@ def count_labels(imageset: ImageSet) -> LabelCounts:
     """
     ids = component_ids(imageset)
     codes, uniques = pd.factorize(ids, sort=True)
-    ones = np.ones(len(codes), dtype=np.int64)
-    member = csr_array((ones, (codes, np.arange(len(codes)))), shape=(len(uniques), len(codes)))
     index = pd.Index(uniques, name="component_id")
 
     def total(frame: pd.DataFrame) -> pd.DataFrame:
-        counts = member @ frame.to_numpy(dtype=np.int64)
+        masks = frame.to_numpy(dtype=bool).T
+        counts = np.empty((len(index), len(masks)), dtype=np.int64)
+        for column, mask in zip(counts.T, masks, strict=True):
+            column[:] = np.bincount(codes[mask], minlength=len(index))
         return pd.DataFrame(counts, index=index, columns=frame.columns)
 
     sizes = pd.Series(np.bincount(codes, minlength=len(uniques)), index=index, name="size")
@@ -127,31 +129,33 @@ def measure_components(imageset: ImageSet) -> pd.DataFrame:
             "contested_labels": contested.sum(axis=1),
         }
     )
-    return frame.join(_measures(counts))
+    # Where nothing is contested, every p is 1 and every measure 0.
+    measures = _measures(counts, frame["contested"].to_numpy())
+    return frame.join(measures.reindex(frame.index, fill_value=0.0))
 
 
-def _measures(counts: LabelCounts) -> pd.DataFrame:
-    ratios = counts.ratios.to_numpy()
-    occurs = counts.carried.to_numpy() > 0
-    number = np.maximum(occurs.sum(axis=1), 1)
+def _measures(counts: LabelCounts, rows: Mask) -> pd.DataFrame:
+    carried, known = counts.carried.to_numpy()[rows], counts.known.to_numpy()[rows]
+    row, label = np.nonzero(carried)
+    ratios = carried[row, label] / known[row, label]
+    number = np.bincount(row, minlength=len(carried))
 
-    def mean(values: "np.ndarray[Any, Any]") -> "np.ndarray[Any, Any]":
-        return np.asarray(np.where(occurs, values, 0.0).sum(axis=1) / number)
+    def mean(values: Floats) -> Floats:
+        return np.bincount(row, values, minlength=len(carried)) / number
 
-    def centred(values: "np.ndarray[Any, Any]") -> "np.ndarray[Any, Any]":
-        return np.where(occurs, values - mean(values)[:, None], 0.0)
+    def centred(values: Floats) -> Floats:
+        return values - mean(values)[row]
 
-    logs = np.log(np.where(occurs, ratios, 1.0))
-    deviation = centred(np.where(occurs, ratios, 0.0))
+    deviation = centred(ratios)
     variance = mean(deviation**2)
     measures = {
         "disagreement": mean(2 * np.minimum(ratios, 1 - ratios)),
         "std": np.sqrt(variance),
         "variance": variance,
-        "geometric_variance": np.expm1(mean(centred(logs) ** 2)),
-        "cubic_variance": mean(np.abs(deviation) ** 3),
+        "geometric_variance": np.expm1(mean(centred(np.log(ratios)) ** 2)),
+        "cubic_variance": mean(np.abs(deviation**3)),
     }
-    frame = pd.DataFrame(measures, index=counts.sizes.index)
+    frame = pd.DataFrame(measures, index=counts.sizes.index[rows])
     rounding = {"variance": _ROUNDING**2, "cubic_variance": _ROUNDING**3}
     for name in measures:
         small = frame[name] < rounding.get(name, _ROUNDING)

@@ -723,7 +723,8 @@ def test_two_views_of_one_widget(full):
         """async () => { const el = document.createElement("div"); el.id = "two";
         document.body.append(el); await window.show(el) }"""
     )
-    page.wait_for_selector("#two .pv-gallery[data-pending='0']")
+    for view in ("#at", "#two"):
+        page.wait_for_selector(f"{view} .pv-gallery[data-pending='0'][data-around='true']")
     assert (
         page.locator("#at img.pv-picture").count()
         == page.locator("#two img.pv-picture").count()

@@ -9,6 +9,7 @@ import { Scroller } from "./scroller.js";
 import { Pictures, Wire } from "./wire.js";
 
 const UNSEEN_PX = 800; // the width where none can be measured yet
+const REST_MS = 100; // in view that long, more than a place that is scrolled past
 const STALLED = "The kernel does not answer: it is busy, or it was restarted (then run the cell again).";
 const ONE = { components: "component", images: "image", pairs: "pair" };
 
@@ -187,20 +188,15 @@ class View {
     return framesOf(this.itemsInView());
   }
 
-  /** Tell, on the root, how many things in view are still to come, and whether all else is there. */
+  /** Tell, on the root, how many things in view are to come; once all are, see to what is next to it. */
   count() {
     const missing = pending(this.itemsInView());
     const drawn = [...this.scroller.drawn.values()];
     this.root.dataset.pending = String(missing);
     this.root.dataset.around = String(this.scroller.prepared && !pending(drawn));
     this.root.dataset.loaded = String(this.scroller.track.querySelectorAll("img.pv-picture").length);
-    if (!missing) this.later ??= setTimeout(() => this.around());
-  }
-
-  /** Now that all in view is there, draw what is next to it. */
-  around() {
-    this.later = null;
-    if (this.root.dataset.pending === "0") this.scroller.prepare();
+    clearTimeout(this.later);
+    if (!missing) this.later = setTimeout(() => this.scroller.prepare(), REST_MS);
   }
 
   // Words.
