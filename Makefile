@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 RUN := runs/sample
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format screenshots lab bench-gallery clean
+.PHONY: help demo test check format screenshots lab mlflow bench-gallery bench-training clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -14,7 +14,7 @@ help: ## list the targets
 $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; ok = (3, 11) <= v <= (3, 12); sys.exit(None if ok else f"peta-viz needs Python 3.11 or 3.12, and $(PYTHON) is {v[0]}.{v[1]}: run make PYTHON=python3.11 ...")'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[reid,train,dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[reid,train,track,dev]'
 	@touch $@
 
 demo: $(READY) ## install, run the whole line on the generated sample, print where the report is
@@ -41,6 +41,12 @@ screenshots: $(READY) ## take the pictures of the docs, of the run that `make de
 
 lab: $(READY) ## open the notebooks in JupyterLab, on the sample
 	$(BIN)/peta-viz lab .
+
+mlflow: $(READY) ## look at what was tracked, in MLflow on this machine's port 5000
+	MLFLOW_DISABLE_TELEMETRY=true DO_NOT_TRACK=true $(BIN)/mlflow ui --host 127.0.0.1 --backend-store-uri sqlite:///$(RUN)/mlflow.db
+
+bench-training: $(READY) ## training from the cache beside a plain DataLoader
+	$(BIN)/python -m benchmarks.throughput
 
 bench-gallery: $(READY) ## the gallery beside ipyplot, ipywidgets and fastdup; about half an hour
 	@tools/system-packages chromium

@@ -19,8 +19,9 @@ from typing import Any
 import psutil
 
 from benchmarks.candidates import CANDIDATES
+from benchmarks.machine import machine
 from benchmarks.session import PATHS, PREPARING, measure
-from benchmarks.table import machine, row, write
+from benchmarks.table import row, write
 from peta_viz import make_sample, read_peta
 from peta_viz.images import EXTENSIONS
 

@@ -1,13 +1,9 @@
 """What was measured, as a table for people and as JSON."""
 
 import json
-import os
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-
-import psutil
 
 from benchmarks.candidates import PICTURE_PX
 from benchmarks.session import JUMPS
@@ -71,18 +67,6 @@ def row(result: Mapping[str, Any]) -> str:
     tries = result.get("tries", 1)
     name = result["candidate"] + (f" (try {tries})" if tries > 1 else "")
     return _join([f"{result['images']:,}", name, *cells])
-
-
-def machine() -> dict[str, Any]:
-    """Say what the machine is, and which day."""
-    lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return {
-        "date": datetime.now(UTC).date().isoformat(),
-        "cpu": (models or ["unknown"])[0],
-        "cpus": os.cpu_count(),
-        "memory_gb": round(psutil.virtual_memory().total / 1e9),
-    }
 
 
 def _join(cells: Sequence[str]) -> str:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from peta_viz.embedding import embed
     from peta_viz.experiments import run_experiments, train_models
     from peta_viz.imageset import Head, ImageSet
+    from peta_viz.intervals import compare_experiments, score_experiments
     from peta_viz.loader import ImageLoader
     from peta_viz.peta import read_peta
     from peta_viz.pruning import parse_strategy
@@ -34,6 +35,7 @@ _MODULES = {
     "ImageSet": "imageset",
     "clean": "cleaning",
     "cluster": "components",
+    "compare_experiments": "intervals",
     "embed": "embedding",
     "flag_components": "agreement",
     "make_sample": "sample",
@@ -41,6 +43,7 @@ _MODULES = {
     "parse_strategy": "pruning",
     "read_peta": "peta",
     "run_experiments": "experiments",
+    "score_experiments": "intervals",
     "split": "splitting",
     "train_models": "experiments",
 }
@@ -55,6 +58,7 @@ __all__ = [
     "ImageSet",
     "clean",
     "cluster",
+    "compare_experiments",
     "embed",
     "flag_components",
     "make_sample",
@@ -62,6 +66,7 @@ __all__ = [
     "parse_strategy",
     "read_peta",
     "run_experiments",
+    "score_experiments",
     "split",
     "train_models",
 ]

@@ -3,6 +3,7 @@
 import os
 import shutil
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -122,7 +123,26 @@ def run(
         int | None,
         typer.Option(help="Default: sized to the data, 6 to 40.", rich_help_panel=_TRAIN),
     ] = None,
-    seed: Annotated[int, typer.Option(help="Of the split and of training.")] = 0,
+    seeds: Annotated[
+        str,
+        typer.Option(
+            help="Train a model of each, separated by commas: more than one tells what is chance.",
+            rich_help_panel=_TRAIN,
+        ),
+    ] = "0",
+    track: Annotated[
+        bool | None,
+        typer.Option(
+            "--track/--no-track",
+            help="Log to mlflow.db in the run folder. Default: where MLflow is installed.",
+            rich_help_panel=_TRAIN,
+        ),
+    ] = None,
+    cnvrg: Annotated[  # noqa: FBT002
+        bool,
+        typer.Option("--cnvrg", help="Print what a cnvrg agent reads.", rich_help_panel=_TRAIN),
+    ] = False,
+    seed: Annotated[int, typer.Option(help="Of the split.")] = 0,
     set_: Annotated[
         list[str] | None,
         typer.Option(
@@ -152,6 +172,9 @@ def run(
         "weights": weights if weights in (None, "imagenet") else _absolute(Path(weights)),
         "targets": targets,
         "epochs": epochs,
+        "seeds": _integers(seeds),
+        "track": find_spec("mlflow") is not None if track is None else track,
+        "cnvrg": cnvrg,
         "seed": seed,
         **_assignments(set_ or []),
     }
@@ -166,6 +189,46 @@ def run(
         parameters["truth"] = str(folder / TRUTH)
     index = run_stages(out, parameters, fresh=fresh)
     typer.echo(f"report: {index}")
+
+
+@app.command()
+def predict(
+    checkpoint: Annotated[
+        Path, typer.Argument(help="A trained model, such as models/raw/seed-0/best.pt.")
+    ],
+    images: Annotated[
+        Path, typer.Argument(help="A folder of images, or a table of their paths, CSV or Parquet.")
+    ],
+    out: Annotated[Path, typer.Option(help="Where to write, .csv or .parquet.")] = Path(
+        "predictions.csv"
+    ),
+    path_column: Annotated[str, typer.Option(help="The table's column of image files.")] = "path",
+    component_column: Annotated[
+        str | None,
+        typer.Option(help="The table's column of what shows the same thing, to be seen together."),
+    ] = None,
+    images_root: Annotated[
+        Path | None, typer.Option(help="Where the table's paths start. Default: its folder.")
+    ] = None,
+) -> None:
+    """Apply a trained model to any images, and write what it says of each."""
+    from peta_viz.files import atomic  # noqa: PLC0415
+    from peta_viz.sources import find_images  # noqa: PLC0415
+    from peta_viz.training.predict import predict_files  # noqa: PLC0415
+
+    if out.suffix not in (".csv", ".parquet"):
+        raise InvalidDataError("--out", [f"expected a .csv or .parquet file, but got {out}"])
+    paths, components = find_images(
+        images, path_column=path_column, component_column=component_column, root=images_root
+    )
+    frame = predict_files(checkpoint, paths, components=components)
+    with atomic(out.absolute()) as partial:
+        if out.suffix == ".csv":
+            frame.to_csv(partial, index=False)
+        else:
+            frame.to_parquet(partial, index=False)
+    lost = int((frame["problem"] != "").sum())
+    typer.echo(f"{len(frame) - lost:,} images predicted, {lost:,} could not be decoded: {out}")
 
 
 @app.command()
@@ -241,6 +304,13 @@ def _absolute(path: Path | None) -> str | None:
 
 def _names(text: str) -> list[str]:
     return [name.strip() for name in text.split(",") if name.strip()]
+
+
+def _integers(text: str) -> list[int]:
+    numbers = _names(text)
+    if not numbers or not all(number.isdecimal() for number in numbers):
+        raise InvalidDataError("--seeds", [f"expected such as 0,1,2, but got {text!r}"])
+    return sorted({int(number) for number in numbers})
 
 
 def _assignments(texts: list[str]) -> dict[str, Any]:

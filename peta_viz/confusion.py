@@ -8,8 +8,9 @@ import numpy as np
 import pandas as pd
 
 from peta_viz.errors import InvalidDataError
-from peta_viz.evaluation import IMAGE_SIZES, SIZES, YES_ABOVE
+from peta_viz.evaluation import IMAGE_SIZES, SIZES
 from peta_viz.imageset import Head
+from peta_viz.metrics import YES_ABOVE
 from peta_viz.training.data import Targets
 
 Cell = Literal["tp", "fp", "fn", "tn"]
@@ -82,9 +83,17 @@ def judged(predictions: pd.DataFrame) -> dict[str, Judged]:
     Raises
     ------
     InvalidDataError
-        If an experiment does not have every one of its labels once for every component.
+        If an experiment does not have every one of its labels once for every component, or there
+        are several seeds.
 
     """
+    several = sorted(predictions["seed"].unique()) if "seed" in predictions else []
+    if len(several) > 1:
+        seeds = ", ".join(map(str, several))
+        raise InvalidDataError(
+            "the predictions",
+            [f"choose one of the seeds {seeds}: predictions[predictions['seed'] == …]"],
+        )
     found = predictions.groupby("experiment", sort=False)
     return {str(name): _lay_out(str(name), rows) for name, rows in found}
 

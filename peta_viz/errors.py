@@ -52,5 +52,9 @@ class MissingPartError(PetaVizError):
     """An optional part (an extra, a model, weights) is needed and is not there."""
 
 
+class LeakError(PetaVizError):
+    """Images that belong together lie on both sides of a split; scores would flatter."""
+
+
 class StageError(PetaVizError):
     """A notebook of a run failed; the message holds the cell's source and the reason."""

@@ -1,19 +1,19 @@
-"""How good predictions are: F1 per head, by component size."""
+"""How good predictions are: which components are judged together, and the scores per head."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-from sklearn.metrics import f1_score
 
 from peta_viz.agreement import component_ids
 from peta_viz.imageset import Head, ImageSet
+from peta_viz.metrics import METRICS, Metric, Tally, score, tally_head
 
 if TYPE_CHECKING:
     from peta_viz.training.data import Targets
 
-YES_ABOVE = 0.5  # a label of a multiple head is predicted where its probability is above this
 HEADLINE = "2 and more"
 SIZES: Mapping[str, Callable[["pd.Series[int]"], "pd.Series[bool]"]] = {
     HEADLINE: lambda size: size >= 2,  # noqa: PLR2004
@@ -24,12 +24,57 @@ SIZES: Mapping[str, Callable[["pd.Series[int]"], "pd.Series[bool]"]] = {
 }
 _LARGE, _SMALL = "at least 75×160", "smaller"
 IMAGE_SIZES = ("all", _LARGE, _SMALL)
+BY_IMAGE = "CUHK"  # the subset of PETA that was labelled image by image
+ALL = "all"
+SLICE = ("component_size", "image_size", "source")
+MEAN = "mean"
+Mask = np.ndarray[Any, np.dtype[np.bool_]]
 
 
-def evaluate(
+@dataclass(frozen=True)
+class Slice:
+    """Components that are judged together.
+
+    Parameters
+    ----------
+    component_size
+        One of `SIZES`.
+    image_size
+        One of `IMAGE_SIZES`.
+    source
+        ``"all"``, ``"CUHK"`` or ``"all but CUHK"``.
+
+    """
+
+    component_size: str = HEADLINE
+    image_size: str = ALL
+    source: str = ALL
+
+    def mask(
+        self, sizes: "pd.Series[int]", image_sizes: "pd.Series[str]", sources: "pd.Series[str]"
+    ) -> Mask:
+        """Choose components: bool, in the order of `sizes`; the others are by `component_id`."""
+        chosen = SIZES[self.component_size](sizes).to_numpy(dtype=bool)
+        for wanted, words in ((self.image_size, image_sizes), (self.source, sources)):
+            if wanted != ALL:
+                chosen = chosen & (words.reindex(sizes.index) == wanted).to_numpy(dtype=bool)
+        return np.asarray(chosen)
+
+
+def slices(sources: Iterable[str]) -> tuple[Slice, ...]:
+    """Return what is told apart: component sizes; in the headline image sizes and sources too."""
+    apart = sorted(set(sources))
+    return (
+        *(Slice(size) for size in SIZES),
+        *(Slice(image_size=size) for size in IMAGE_SIZES if size != ALL),
+        *(Slice(source=source) for source in (apart if len(apart) > 1 else ())),
+    )
+
+
+def tally(
     probabilities: pd.DataFrame, targets: "Targets", heads: Sequence[Head]
-) -> pd.DataFrame:
-    """Judge predictions per head and component size.
+) -> dict[str, Tally]:
+    """Count for every head what was right and wrong of each component.
 
     Parameters
     ----------
@@ -40,21 +85,47 @@ def evaluate(
     heads
         The heads.
 
+    """
+    return {
+        head.name: tally_head(
+            head,
+            probabilities[list(head.labels)].to_numpy(),
+            targets.values[list(head.labels)].to_numpy(),
+            targets.known[list(head.labels)].to_numpy(),
+            targets.classes(head),
+        )
+        for head in heads
+    }
+
+
+def evaluate(
+    probabilities: pd.DataFrame, targets: "Targets", heads: Sequence[Head]
+) -> pd.DataFrame:
+    """Judge predictions per head and component size.
+
+    Parameters
+    ----------
+    probabilities, targets, heads
+        As for `tally`.
+
     Returns
     -------
     DataFrame
         One row per component size and head: `component_size`, `head`, `components` (that count)
-        and `macro_f1` (mean over the labels that occur; NaN where none does).
+        and the metrics of `peta_viz.metrics.score`, NaN where there is nothing to judge or the
+        metric is none of such a head.
 
     """
+    counted = tally(probabilities, targets, heads)
     rows = []
     for words, chosen in SIZES.items():
-        mask = chosen(targets.sizes).to_numpy()
+        mask = chosen(targets.sizes).to_numpy(dtype=bool)
         for head in heads:
-            judge = _exclusive if head.kind == "exclusive" else _multiple
-            count, f1 = judge(probabilities, targets, head, mask)
-            rows.append((words, head.name, count, f1))
-    return pd.DataFrame(rows, columns=["component_size", "head", "components", "macro_f1"])
+            whole = counted[head.name].weighted(mask[None, :].astype(np.float64))
+            found = {name: float(value[0]) for name, value in score(whole, head.kind).items()}
+            rows.append((words, head.name, int(whole.instances[0, 0]), *map(found.get, METRICS)))
+    columns = ["component_size", "head", "components", *METRICS]
+    return pd.DataFrame(rows, columns=columns).astype(dict.fromkeys(METRICS, "float64"))
 
 
 def component_image_sizes(imageset: ImageSet) -> "pd.Series[str]":
@@ -86,72 +157,116 @@ def component_image_sizes(imageset: ImageSet) -> "pd.Series[str]":
     return pd.Series(words, index=median.index, name="image_size", dtype="str")
 
 
-def mean_macro_f1(table: pd.DataFrame, component_size: str = "all") -> float:
+def component_sources(imageset: ImageSet) -> "pd.Series[str]":
+    """Tell for each component whether it was labelled image by image.
+
+    Returns
+    -------
+    Series
+        By `component_id`, ascending: ``"CUHK"`` where its first image is of that subset, else
+        ``"all but CUHK"``.
+
+    Raises
+    ------
+    InvalidDataError
+        If the image set has no `component_id` yet.
+
+    """
+    images = imageset.images.assign(component_id=component_ids(imageset))
+    first = images.groupby("component_id")["subset"].first()
+    words = np.where(first == BY_IMAGE, BY_IMAGE, f"all but {BY_IMAGE}")
+    return pd.Series(words, index=first.index, name="source", dtype="str")
+
+
+def mean_macro_f1(table: pd.DataFrame, component_size: str = ALL) -> float:
     """Return the mean of `macro_f1` over the heads that have one, for one component size."""
     chosen = table.loc[table["component_size"] == component_size, "macro_f1"]
     return float(chosen.mean()) if chosen.notna().any() else 0.0
 
 
-def headline(experiments: pd.DataFrame, component_size: str) -> pd.DataFrame:
+def headline(
+    scores: pd.DataFrame, component_size: str = HEADLINE, metric: Metric = "macro_f1"
+) -> pd.DataFrame:
     """Lay the experiments side by side for one component size.
 
     Parameters
     ----------
-    experiments
-        The scores that `peta_viz.run_experiments` returns.
+    scores
+        What `peta_viz.intervals.score_experiments` returns.
     component_size
         One of `SIZES`.
+    metric
+        Which score.
 
     Returns
     -------
     DataFrame
-        Macro F1: one row per head and a last row ``mean``, one column per experiment; a column
+        One row per head and a last row ``mean``, one column per experiment with the score; a column
         `components` says how many the first experiment was judged on.
 
     """
-    chosen = experiments[experiments["component_size"] == component_size]
-    table = chosen.pivot_table(
-        index="head", columns="experiment", values="macro_f1", sort=False, dropna=False
-    )
+    chosen = _chosen(scores, component_size, metric)
+    table = _columns(chosen, ["head"], "experiment", "value")
     first = chosen[chosen["experiment"] == table.columns[0]].set_index("head")["components"]
-    mean = table.mean().to_frame("mean").T
-    table["components"] = first.reindex(table.index).astype("Int64")
-    table = pd.concat([table, mean]).astype({"components": "Int64"})
-    table.columns.name = None
+    return table.assign(components=first.reindex(table.index).astype("Int64"))
+
+
+def headline_words(
+    scores: pd.DataFrame, component_size: str = HEADLINE, metric: Metric = "macro_f1"
+) -> pd.DataFrame:
+    """Lay the experiments side by side as text, each score with its 95 % interval."""
+    chosen = _chosen(scores, component_size, metric)
+    words = chosen.assign(value=_words(chosen, "value"))
+    return _columns(words, ["head"], "experiment", "value")
+
+
+def difference_words(
+    differences: pd.DataFrame, component_size: str = HEADLINE, metric: Metric = "macro_f1"
+) -> pd.DataFrame:
+    """Lay the differences of experiments side by side as text, each with its 95 % interval.
+
+    Parameters
+    ----------
+    differences
+        What `peta_viz.intervals.compare_experiments` returns.
+    component_size, metric
+        As for `headline`.
+
+    """
+    chosen = _chosen(differences, component_size, metric)
+    pair = chosen["experiment"] + " − " + chosen["against"]
+    words = chosen.assign(pair=pair, value=_words(chosen, "difference"))
+    return _columns(words, ["head"], "pair", "value")
+
+
+def slice_words(
+    scores: pd.DataFrame, head: str = MEAN, metric: Metric = "macro_f1"
+) -> pd.DataFrame:
+    """Lay the experiments side by side for every slice as text, for one head or their mean."""
+    chosen = scores[(scores["head"] == head) & (scores["metric"] == metric)]
+    table = _columns(
+        chosen.assign(value=_words(chosen, "value")), list(SLICE), "experiment", "value"
+    )
+    first = chosen["experiment"] == chosen["experiment"].iloc[0]
+    table.insert(0, "components", chosen.loc[first, "components"].to_numpy())
     return table
 
 
-def _exclusive(
-    probabilities: pd.DataFrame,
-    targets: "Targets",
-    head: Head,
-    mask: "np.ndarray[Any, np.dtype[np.bool_]]",
-) -> tuple[int, float]:
-    classes = targets.classes(head)
-    counts = mask & (classes >= 0)
-    if not counts.any():
-        return 0, np.nan
-    predicted = probabilities[list(head.labels)].to_numpy().argmax(axis=1)
-    occurring = np.unique(classes[counts])
-    f1 = f1_score(
-        classes[counts], predicted[counts], labels=occurring, average="macro", zero_division=0
-    )
-    return int(counts.sum()), float(f1)
+def _chosen(scores: pd.DataFrame, component_size: str, metric: str) -> pd.DataFrame:
+    wanted = {"component_size": component_size, "image_size": ALL, "source": ALL, "metric": metric}
+    return scores[(scores[list(wanted)] == pd.Series(wanted)).all(axis=1)]
 
 
-def _multiple(
-    probabilities: pd.DataFrame,
-    targets: "Targets",
-    head: Head,
-    mask: "np.ndarray[Any, np.dtype[np.bool_]]",
-) -> tuple[int, float]:
-    scores = []
-    some = np.zeros(len(mask), dtype=bool)
-    for label in head.labels:
-        counts = mask & targets.known[label].to_numpy()
-        truth = targets.values[label].to_numpy()[counts]
-        some |= counts
-        if truth.any():
-            predicted = probabilities[label].to_numpy()[counts] > YES_ABOVE
-            scores.append(f1_score(truth, predicted, zero_division=0))
-    return int(some.sum()), float(np.mean(scores)) if scores else np.nan
+def _columns(table: pd.DataFrame, index: list[str], columns: str, values: str) -> pd.DataFrame:
+    """Pivot, rows and columns in the order in which they first appear."""
+    wide = table.set_index([*index, columns])[values].unstack(columns)  # noqa: PD010 - text, too
+    rows = table.drop_duplicates(index).set_index(index).index
+    return wide.reindex(index=rows, columns=table[columns].unique()).rename_axis(columns=None)
+
+
+def _words(table: pd.DataFrame, value: str) -> list[str]:
+    sign = "+" if value == "difference" else ""
+    return [
+        "–" if pd.isna(middle) else f"{middle:{sign}.3f} ({low:{sign}.3f} to {high:{sign}.3f})"
+        for middle, low, high in zip(table[value], table["low"], table["high"], strict=True)
+    ]

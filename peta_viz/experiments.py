@@ -1,6 +1,7 @@
 """Experiments: what a model was trained on, and what it was judged on."""
 
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -8,15 +9,18 @@ import numpy as np
 import pandas as pd
 
 from peta_viz.cleaning import Cleaning
-from peta_viz.evaluation import evaluate
+from peta_viz.errors import InvalidDataError
 from peta_viz.imageset import ImageSet
 from peta_viz.splitting import side_of
+from peta_viz.training.checkpoints import BEST, load_model
 from peta_viz.training.config import TrainConfig
-from peta_viz.training.data import Targets, decode_all, readable
-from peta_viz.training.loop import Side, load_model, train
-from peta_viz.training.predict import predict
+from peta_viz.training.data import readable
+from peta_viz.training.epochs import EpochReports
+from peta_viz.training.loop import Hook, Side, train
+from peta_viz.training.pixels import PixelStore
+from peta_viz.training.predict import predict, prediction_rows
 
-State = Literal["raw", "cleaned"]
+State = Literal["raw", "cleaned", "curated"]
 
 
 @dataclass(frozen=True)
@@ -32,6 +36,17 @@ EXPERIMENTS = (
     Experiment("A", "raw", "raw"),
     Experiment("B", "cleaned", "cleaned"),
     Experiment("C", "cleaned", "raw"),
+    Experiment("D, cleaned", "raw", "cleaned"),
+    Experiment("D, curated", "raw", "curated"),  # also called A′
+    Experiment("C′", "cleaned", "curated"),
+)
+COMPARED = (
+    ("C", "A"),
+    ("B", "A"),
+    ("D, cleaned", "A"),
+    ("B", "D, cleaned"),
+    ("D, curated", "A"),
+    ("C′", "D, curated"),
 )
 
 
@@ -41,9 +56,13 @@ def train_models(
     config: TrainConfig,
     folder: str | Path,
     *,
+    seeds: Sequence[int] = (),
+    report_every: int = 0,
+    hooks: Callable[[str], Sequence[Hook]] = lambda _: (),
+    cache: str | Path | None = None,
     progress: bool = True,
 ) -> pd.DataFrame:
-    """Train one model on the raw and one on the cleaned image set.
+    """Train models on the raw and on the cleaned image set, one of each for every seed.
 
     Parameters
     ----------
@@ -52,33 +71,51 @@ def train_models(
     cleaning
         What makes the cleaned image set of it.
     config
-        Settings, the same for both.
+        Settings, the same for all but for the seed.
     folder
-        ``raw/`` and ``cleaned/`` in it get the checkpoints.
+        ``raw/seed-0/``, ``cleaned/seed-0/`` and so on in it get the checkpoints.
+    seeds
+        By default the one of `config`.
+    report_every
+        Write what is predicted of the validation side every so many epochs, and of the best one,
+        beside the checkpoints; 0 writes nothing.
+    hooks
+        From the name of a training, such as ``"raw/seed-0"``, to what is called after each epoch.
+    cache
+        Folder for the decoded images; see `PixelStore.of`.
     progress
         Show progress bars.
 
     Returns
     -------
     DataFrame
-        One row per model and epoch: `trained_on` and the columns of `train`.
+        One row per model and epoch: `trained_on`, `seed` and the columns of `train`.
 
     """
     raw = readable(imageset)
-    pixels = decode_all(raw, config.height_px, config.width_px, progress=progress)
+    pixels = PixelStore.of(raw, config.height_px, config.width_px, cache=cache, progress=progress)
+    sets = {"raw": raw, "cleaned": readable(cleaning.apply(imageset))}
     histories = []
-    for state, chosen in (("raw", raw), ("cleaned", readable(cleaning.apply(imageset)))):
-        history = train(
-            chosen,
-            config,
-            Path(folder) / state,
-            pixels=pixels,
-            index=raw.images.index,
-            name=state,
-            progress=progress,
-        )
-        history.insert(0, "trained_on", state)
-        histories.append(history)
+    for seed in seeds or (config.seed,):
+        for state, chosen in sets.items():
+            name = f"{state}/seed-{seed}"
+            own = Path(folder) / name
+            called = list(hooks(name))
+            if report_every:
+                judged = side_of(chosen, "validation")
+                called.append(EpochReports(own / "epochs", judged, every=report_every))
+            history = train(
+                chosen,
+                replace(config, seed=seed),
+                own,
+                pixels=pixels,
+                name=name,
+                hooks=called,
+                progress=progress,
+            )
+            history.insert(0, "seed", seed)
+            history.insert(0, "trained_on", state)
+            histories.append(history)
     return pd.concat(histories, ignore_index=True)
 
 
@@ -87,10 +124,12 @@ def run_experiments(
     cleaning: Cleaning,
     folder: str | Path,
     *,
+    curation: Cleaning | None = None,
     split: str = "test",
+    cache: str | Path | None = None,
     progress: bool = True,
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Judge the trained models: the experiments A, B and C.
+) -> pd.DataFrame:
+    """Let the trained models say what they see: every experiment, every seed.
 
     Parameters
     ----------
@@ -98,59 +137,100 @@ def run_experiments(
         As for `train_models`.
     folder
         Where `train_models` left its checkpoints.
+    curation
+        What a person's decisions make of the raw image set; without it there is no experiment that
+        is judged on curated labels.
     split
         The side of the split that judges.
+    cache
+        Folder for the decoded images; see `PixelStore.of`.
     progress
         Show progress bars.
 
     Returns
     -------
-    scores : DataFrame
-        One row per experiment, component size and head: `experiment`, `trained_on`, `judged_on`,
-        and the columns of `evaluate`.
-    predictions : DataFrame
-        One row per experiment, component and label, components ascending, labels in the order of
-        the heads: `experiment` (text), `component_id` (int64), `size` (int64: images in the
-        component), `label` (text), `probability` (float32, 0 to 1) and `truth` (``boolean``: is
-        the label carried? missing where it does not count).
+    DataFrame
+        One row per experiment, seed, component and label: `experiment`, `trained_on`, `judged_on`
+        (text), `seed` (int64), and the columns of `peta_viz.training.predict.prediction_rows`. For
+        scores see `peta_viz.intervals.score_experiments`.
+
+    Raises
+    ------
+    InvalidDataError
+        If `folder` holds no models, or not the same seeds of raw and cleaned.
 
     """
-    models = {state: load_model(Path(folder) / state / "best.pt") for state in ("raw", "cleaned")}
-    sides: dict[str, ImageSet] = {
-        "raw": readable(imageset),
-        "cleaned": readable(cleaning.apply(imageset)),
-    }
-    sides = {state: side_of(chosen, split) for state, chosen in sides.items()}
-    _, settings, _ = models["raw"]
-    pixels = decode_all(sides["raw"], settings.height_px, settings.width_px, progress=progress)
-    scores, predictions = [], []
-    for experiment in EXPERIMENTS:
-        model, config, heads = models[experiment.trained_on]
-        side = Side.of(sides[experiment.judged_on], sides["raw"].images.index, config)
-        probabilities = predict(model, side.groups, pixels, config, heads)
-        probabilities = probabilities.set_axis(side.targets.values.index)
-        table = evaluate(probabilities, side.targets, heads)
-        for column in ("judged_on", "trained_on"):
-            table.insert(0, column, getattr(experiment, column))
-        table.insert(0, "experiment", experiment.name)
-        scores.append(table)
-        predictions.append(_lengthen(experiment.name, probabilities, side.targets))
-    return pd.concat(scores, ignore_index=True), pd.concat(predictions, ignore_index=True)
-
-
-def _lengthen(name: str, probabilities: pd.DataFrame, targets: Targets) -> pd.DataFrame:
-    """Return one row per component and label."""
-    components, labels = probabilities.shape
-    values = targets.values[probabilities.columns].to_numpy().ravel()
-    known = targets.known[probabilities.columns].to_numpy().ravel()
-    frame = pd.DataFrame(
-        {
-            "experiment": name,
-            "component_id": np.repeat(probabilities.index.to_numpy(), labels),
-            "size": np.repeat(targets.sizes.to_numpy(), labels),
-            "label": np.tile(probabilities.columns.to_numpy(), components),
-            "probability": probabilities.to_numpy(dtype=np.float32).ravel(),
-            "truth": pd.arrays.BooleanArray(values, ~known),
-        }
+    raw = readable(imageset)
+    sets: dict[State, ImageSet] = {"raw": raw, "cleaned": readable(cleaning.apply(imageset))}
+    if curation is not None:
+        sets["curated"] = readable(curation.apply(imageset))
+    sets = {state: side_of(chosen, split) for state, chosen in sets.items()}
+    grid = [experiment for experiment in EXPERIMENTS if experiment.judged_on in sets]
+    found = []
+    for seed in trained_seeds(folder):
+        for state in ("raw", "cleaned"):
+            checkpoint = Path(folder) / state / f"seed-{seed}" / BEST
+            own = [experiment for experiment in grid if experiment.trained_on == state]
+            judged = {experiment.judged_on: sets[experiment.judged_on] for experiment in own}
+            tables = _judge(checkpoint, judged, raw, cache, progress=progress)
+            for experiment in own:
+                table = tables[experiment.judged_on].copy()
+                table.insert(0, "seed", seed)
+                for column in ("judged_on", "trained_on"):
+                    table.insert(0, column, getattr(experiment, column))
+                table.insert(0, "experiment", experiment.name)
+                found.append(table)
+    texts = dict.fromkeys(("experiment", "trained_on", "judged_on"), "str")
+    order = {experiment.name: number for number, experiment in enumerate(grid)}
+    return (
+        pd.concat(found, ignore_index=True)
+        .astype(texts)
+        .sort_values("experiment", key=lambda names: names.map(order), kind="stable")
+        .reset_index(drop=True)
     )
-    return frame.astype({"experiment": "str", "label": "str"})
+
+
+def trained_seeds(folder: str | Path) -> list[int]:
+    """Return the seeds of the models that `train_models` left in a folder, ascending.
+
+    Raises
+    ------
+    InvalidDataError
+        If there is none, or one of raw has no counterpart.
+
+    """
+    seeds = {
+        state: {
+            int(file.parent.name.removeprefix("seed-"))
+            for file in (Path(folder) / state).glob(f"seed-*/{BEST}")
+        }
+        for state in ("raw", "cleaned")
+    }
+    if not seeds["raw"] or seeds["raw"] != seeds["cleaned"]:
+        words = [f"{state} has the seeds {sorted(found)}" for state, found in seeds.items()]
+        raise InvalidDataError(f"the models in {folder}", [*words, "train them first"])
+    return sorted(seeds["raw"])
+
+
+def _judge(
+    checkpoint: Path,
+    judged: Mapping[State, ImageSet],
+    raw: ImageSet,
+    cache: str | Path | None,
+    *,
+    progress: bool,
+) -> dict[State, pd.DataFrame]:
+    """Predict each group of images once, in however many states of the labels it is judged."""
+    model, config, heads = load_model(checkpoint)
+    pixels = PixelStore.of(raw, config.height_px, config.width_px, cache=cache, progress=progress)
+    sides = {state: Side.of(chosen, pixels, config) for state, chosen in judged.items()}
+    groups = [side.groups.draw(config.images_per_group) for side in sides.values()]
+    rows, places = np.unique(np.concatenate(groups), axis=0, return_inverse=True)
+    probabilities = predict(model, rows, pixels.values, heads, progress=progress)
+    own = np.split(places.ravel(), np.cumsum([len(group) for group in groups])[:-1])
+    return {
+        state: prediction_rows(
+            probabilities.iloc[place].set_axis(side.targets.values.index), side.targets
+        )
+        for (state, side), place in zip(sides.items(), own, strict=True)
+    }

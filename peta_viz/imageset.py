@@ -147,7 +147,7 @@ class ImageSet:
             raise InvalidDataError("the table", problems)
 
         ids = frame[image_id or path].astype("string").astype("str")
-        files, outside = _resolve(frame[path].astype("str"), root)
+        files, outside = resolve_paths(frame[path].astype("str"), root)
         values, known, class_heads, bad = _label_matrices(frame, labels, classes)
         problems += _id_problems(ids, image_id or path)
         problems += [f"path {name!r} leads out of the folder {root}" for name in outside]
@@ -372,8 +372,8 @@ def _empty_cells(frame: pd.DataFrame, columns: Sequence[str]) -> list[tuple[str,
     return [(str(column), int(count)) for column, count in counts.items() if count]
 
 
-def _resolve(paths: "pd.Series[str]", root: str | Path | None) -> tuple[list[str], list[str]]:
-    """Join paths to `root`; also return those that would lead out of it."""
+def resolve_paths(paths: "pd.Series[str]", root: str | Path | None) -> tuple[list[str], list[str]]:
+    """Join paths to `root`, if there is one; also return those that would lead out of it."""
     if root is None:
         return paths.tolist(), []
     base = Path(root).absolute()

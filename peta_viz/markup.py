@@ -4,6 +4,13 @@ from dataclasses import dataclass
 from functools import cache
 
 import jinja2
+import pandas as pd
+
+# A page may show what it carries and nothing else: no request leaves the file.
+POLICY = (
+    "default-src 'none'; img-src data:; style-src 'unsafe-inline'; "
+    "script-src 'unsafe-inline'; font-src data:"
+)
 
 
 @dataclass(frozen=True)
@@ -24,4 +31,19 @@ def templates() -> jinja2.Environment:
         autoescape=True,
         trim_blocks=True,
         lstrip_blocks=True,
+    )
+
+
+def page(title: str, words: str, table: pd.DataFrame, still: Still) -> str:
+    """Return a page of its own: words, a table, and a still picture below."""
+    return (
+        templates()
+        .get_template("page.html.j2")
+        .render(
+            policy=POLICY,
+            title=title,
+            words=words,
+            table=table.to_html(index=False, border=0, na_rep="–"),  # which escapes
+            still=still.html,
+        )
     )

@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import papermill
 from filelock import FileLock, Timeout
 from jupyter_client.manager import AsyncKernelManager
@@ -24,6 +25,7 @@ from peta_viz.errors import InvalidDataError, PetaVizError, StageError
 from peta_viz.files import write_text
 from peta_viz.report import notebook_to_html, read_notes, write_index
 from peta_viz.sources import table_paths
+from peta_viz.tracking import OnlyCnvrgLines, Tracker
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,7 @@ class Stage:
     title
         What the report is called.
     outputs
-        The tables it writes into the run folder.
+        The tables and folders it writes into the run folder.
 
     """
 
@@ -46,18 +48,20 @@ class Stage:
     outputs: tuple[str, ...]
 
 
-_INPUTS = ("root", "table", "reid", "weights", "truth")
+_INPUTS = ("root", "table", "reid", "weights", "truth", "curation")
 STAGES = (
     Stage(
         "01_components",
         "Components",
-        ("images.parquet", "labels.parquet", "pairs.parquet", "notes.json"),
+        ("images.parquet", "labels.parquet", "pairs.parquet", "notes.json", "clustering.json"),
     ),
     Stage("02_cleaning", "Cleaning", ("components.parquet", "cleaning.parquet")),
+    Stage("03_training", "Training", ("training.csv", "models/raw", "models/cleaned")),
     Stage(
-        "03_training", "Training", ("training.csv", "models/raw/best.pt", "models/cleaned/best.pt")
+        "04_experiments",
+        "Experiments",
+        ("experiments.csv", "differences.csv", "flips.csv", "predictions.parquet"),
     ),
-    Stage("04_experiments", "Experiments", ("experiments.csv", "predictions.parquet")),
 )
 
 
@@ -133,7 +137,10 @@ def run_stages(
         notes = read_notes(out)
         for note in notes:
             say(f"warning: {note}")
-        return write_index(out, parameters=given, seconds=seconds, notes=notes)
+        index = write_index(out, parameters=given, seconds=seconds, notes=notes)
+        if given.get("track"):
+            _track(out, given, index)
+        return index
 
 
 @contextmanager
@@ -194,7 +201,9 @@ def _run_stage(out: Path, stage: Stage, parameters: Mapping[str, Any], stamp: st
     running.parent.mkdir(exist_ok=True)
     os.environ.setdefault("TQDM_MININTERVAL", "0.5")
     # Progress bars redraw a line, which only a terminal can show.
-    progress = {"stderr_file": sys.stderr} if sys.stderr.isatty() else {}
+    streams: dict[str, Any] = {"stderr_file": sys.stderr} if sys.stderr.isatty() else {}
+    if parameters.get("cnvrg"):
+        streams["stdout_file"] = OnlyCnvrgLines(sys.stdout)
     try:
         papermill.execute_notebook(
             str(notebook_folder() / f"{stage.name}.ipynb"),
@@ -204,7 +213,7 @@ def _run_stage(out: Path, stage: Stage, parameters: Mapping[str, Any], stamp: st
             kernel_manager_class=_LocalKernelManager,
             progress_bar=False,
             cwd=str(out),
-            **progress,
+            **streams,
         )
     except papermill.PapermillExecutionError as error:
         raise StageError(
@@ -233,6 +242,17 @@ def _run_stage(out: Path, stage: Stage, parameters: Mapping[str, Any], stamp: st
     return seconds
 
 
+def _track(out: Path, parameters: Mapping[str, Any], index: Path) -> None:
+    scores = pd.read_csv(out / "experiments.csv", dtype={"component_size": "str"})
+    tables = [out / name for stage in STAGES for name in stage.outputs if name.endswith(".csv")]
+    pages = [
+        out / folder / f"{stage.name}.{suffix}"
+        for stage in STAGES
+        for folder, suffix in (("notebooks", "ipynb"), ("reports", "html"))
+    ]
+    Tracker(out).record(f"run {out.name}", parameters, scores, [index, *tables, *pages])
+
+
 def _marker(out: Path, stage: Stage) -> Path:
     return out / "stages" / f"{stage.name}.json"
 
@@ -243,7 +263,7 @@ def _finished(out: Path, stage: Stage, stamp: str) -> float | None:
         marker = json.loads(_marker(out, stage).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
-    there = all((out / name).is_file() for name in stage.outputs)
+    there = all((out / name).exists() for name in stage.outputs)
     return float(marker["seconds"]) if there and marker.get("stamp") == stamp else None
 
 

@@ -1,6 +1,6 @@
 """Figures for reports; each function returns a matplotlib figure and shows nothing."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from peta_viz.agreement import MEASURES, LabelCounts
+from peta_viz.evaluation import HEADLINE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -65,28 +66,72 @@ def plot_ratios(counts: LabelCounts) -> Figure:
 def plot_history(history: pd.DataFrame) -> Figure:
     """Draw loss and validation F1 per epoch; `history` is what `train_models` returns."""
     figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3), layout="constrained")
-    for state, rows in history.groupby("trained_on", sort=False):
-        left.plot(rows["epoch"], rows["loss"], label=str(state))
-        right.plot(rows["epoch"], rows["validation_f1"], label=str(state))
+    for (state, seed), rows in history.groupby(["trained_on", "seed"], sort=False):
+        name = f"{state}, seed {seed}"
+        left.plot(rows["epoch"], rows["loss"], label=name)
+        right.plot(rows["epoch"], rows["validation_f1"], label=name)
     left.set(xlabel="epoch", ylabel="training loss")
     right.set(xlabel="epoch", ylabel="mean macro F1 on validation")
     right.legend(title="trained on")
     return _closed(figure)
 
 
-def plot_experiments(table: pd.DataFrame) -> Figure:
-    """Draw macro F1 per head and experiment; `table` is what `headline` returns."""
-    table = table.drop(columns="components")
+def plot_experiments(scores: pd.DataFrame) -> Figure:
+    """Draw macro F1 per head and experiment over components of two and more, with intervals.
+
+    `scores` is what `score_experiments` returns.
+    """
+    chosen = scores[_headline(scores)]
+    heads = list(chosen["head"].unique())
+    experiments = list(chosen["experiment"].unique())
     figure, axes = _axes(width=9, height=3.4)
-    width = 0.8 / len(table.columns)
-    place = np.arange(len(table))
-    for number, experiment in enumerate(table.columns):
-        offset = (number - (len(table.columns) - 1) / 2) * width
-        axes.bar(place + offset, table[experiment], width, label=str(experiment))
-    axes.set_xticks(place, _plain(table.index), rotation=30, ha="right")
+    width = 0.8 / len(experiments)
+    for number, experiment in enumerate(experiments):
+        own = chosen[chosen["experiment"] == experiment].set_index("head").reindex(heads)
+        offset = (number - (len(experiments) - 1) / 2) * width
+        place = np.arange(len(heads)) + offset
+        axes.bar(place, own["value"], width, label=str(experiment))
+        _whiskers(axes, place, own["low"], own["high"])
+    axes.set_xticks(np.arange(len(heads)), _plain(heads), rotation=30, ha="right")
     axes.set(ylabel="macro F1", ylim=(0, 1))
     axes.legend(title="experiment")
     return figure
+
+
+def plot_differences(differences: pd.DataFrame) -> Figure:
+    """Draw paired differences of macro F1 with intervals, one panel per pair of experiments.
+
+    `differences` is what `compare_experiments` returns.
+    """
+    chosen = differences[_headline(differences)]
+    pairs = list(chosen.groupby(["experiment", "against"], sort=False))
+    figure, panels = plt.subplots(
+        1,
+        len(pairs),
+        figsize=(3.2 * len(pairs), 1 + 0.25 * chosen["head"].nunique()),
+        sharey=True,
+        squeeze=False,
+        layout="constrained",
+    )
+    for axes, ((one, other), own) in zip(panels[0], pairs, strict=True):
+        rows = own[::-1]
+        place = np.arange(len(rows))
+        axes.axvline(0, color="grey", linewidth=0.8)
+        axes.hlines(place, rows["low"], rows["high"], color=_GOOD)
+        axes.plot(rows["difference"], place, "o", color=_GOOD)
+        axes.set_yticks(place, _plain(list(rows["head"])))
+        axes.set(title=f"{one} − {other}", xlabel="macro F1")
+    return _closed(figure)
+
+
+def _headline(table: pd.DataFrame) -> "pd.Series[bool]":
+    wanted = {"component_size": HEADLINE, "image_size": "all", "source": "all"}
+    chosen: pd.Series[bool] = (table[list(wanted)] == pd.Series(wanted)).all(axis=1)
+    return chosen & (table["metric"] == "macro_f1")
+
+
+def _whiskers(axes: Axes, place: Any, low: Any, high: Any) -> None:
+    axes.vlines(place, low, high, color="black", linewidth=1)
 
 
 def _axes(width: float, height: float = 3.0) -> tuple[Figure, Axes]:

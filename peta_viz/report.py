@@ -9,17 +9,12 @@ import nbformat
 import pandas as pd
 from nbconvert import HTMLExporter
 
-from peta_viz.evaluation import HEADLINE, headline
+from peta_viz.evaluation import difference_words, headline_words
 from peta_viz.files import write_text
 from peta_viz.imageset import ImageSet
-from peta_viz.markup import templates
+from peta_viz.markup import POLICY, templates
 from peta_viz.stills import show_components
 
-# The page may show what it carries and nothing else: no request leaves the file.
-_POLICY = (
-    "default-src 'none'; img-src data:; style-src 'unsafe-inline'; "
-    "script-src 'unsafe-inline'; font-src data:"
-)
 _WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 _SHOWN = ["size", "contested", "disagreement"]
 _TEMPLATE = """
@@ -36,7 +31,7 @@ body.jp-Notebook { max-width: 1100px; margin: 0 auto; overflow: auto; padding: 1
 {%- block html_head_js_mathjax -%}{%- endblock -%}
 {%- block html_head_js_mermaidjs -%}{%- endblock -%}
 {%- block jupyter_widgets -%}{%- endblock -%}
-""".replace("POLICY", _POLICY)
+""".replace("POLICY", POLICY)
 
 
 def notebook_to_html(notebook: str | Path, html: str | Path, *, title: str) -> None:
@@ -102,17 +97,20 @@ def write_index(
     imageset = ImageSet.from_parquet(folder)
     components = pd.read_parquet(folder / "components.parquet")
     changes = pd.read_parquet(folder / "cleaning.parquet")
-    experiments = pd.read_csv(folder / "experiments.csv", dtype={"component_size": "str"})
+    scores, differences = (
+        pd.read_csv(folder / f"{name}.csv", dtype={"component_size": "str"})
+        for name in ("experiments", "differences")
+    )
     flag = next(name for name in components.columns if name.startswith("is_bad_component_"))
     bad = components[components[flag]].sort_values("disagreement", ascending=False)
     truth = folder / "truth_scores.csv"
     out = changes["label"] == ""
-    table = headline(experiments, HEADLINE)
+    table = headline_words(scores).join(difference_words(differences)[["C − A"]])
     page = (
         templates()
         .get_template("index.html.j2")
         .render(
-            policy=_POLICY,
+            policy=POLICY,
             imageset=imageset,
             components=components,
             multiple=components[components["size"] > 1],
@@ -123,8 +121,9 @@ def write_index(
             images_out=int(out.sum()),
             labels_changed=int((~out).sum()),
             steps=list(dict.fromkeys(changes["strategy"])),
-            table_columns=["head", *table.columns[:-1], "components judged in A"],
-            table_rows=[[_text(cell) for cell in row] for row in table.itertuples()],
+            table_columns=["head", *table.columns],
+            table_rows=[list(row) for row in table.itertuples()],
+            seeds=int(scores["seeds"].max()),
             truth=pd.read_csv(truth, index_col=["strategy", "level"])
             if parameters.get("truth") and truth.is_file()
             else None,
@@ -135,12 +134,6 @@ def write_index(
     )
     write_text(folder / "index.html", page)
     return folder / "index.html"
-
-
-def _text(cell: object) -> str:
-    if pd.isna(cell):  # type: ignore[call-overload]
-        return "–"
-    return f"{cell:.3f}" if isinstance(cell, float) else str(cell)
 
 
 def read_notes(folder: str | Path) -> list[str]:

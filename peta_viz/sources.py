@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import pandas as pd
 
 from peta_viz.errors import InvalidDataError
-from peta_viz.imageset import ImageSet
+from peta_viz.images import EXTENSIONS
+from peta_viz.imageset import ImageSet, resolve_paths
 from peta_viz.peta import peta_summary, read_peta
 
 
@@ -74,6 +75,62 @@ def table_paths(table: str, path_column: str) -> list[str]:
         return _read_table(Path(table), [path_column])[path_column].dropna().astype("str").tolist()
     except (InvalidDataError, KeyError):
         return []
+
+
+def find_images(
+    source: str | Path,
+    *,
+    path_column: str = "path",
+    component_column: str | None = None,
+    root: str | Path | None = None,
+) -> tuple[list[str], list[Any] | None]:
+    """Name the image files of a folder, with all folders below it, or of a table.
+
+    Parameters
+    ----------
+    source
+        A folder, or a CSV or Parquet file with one row per image.
+    path_column, component_column
+        The table's columns of files, and of what shows the same thing.
+    root
+        Folder that the table's relative paths start from; by default the table's own folder.
+
+    Returns
+    -------
+    paths : list of str
+        Files, sorted by name in a folder, in the order of the table otherwise.
+    components : list or None
+        The column of that name.
+
+    Raises
+    ------
+    InvalidDataError
+        If there is no such source or column, a cell is empty, or a path leads out of `root`.
+
+    """
+    source = Path(source)
+    if source.is_dir():
+        files = sorted(f for f in source.rglob("*") if f.suffix.lower() in EXTENSIONS)
+        return list(map(str, files)), None
+    frame = _read_table(source, [path_column, component_column])
+    wanted = [name for name in (path_column, component_column) if name is not None]
+    problems = [
+        f"there is no column {name!r}; the columns are {', '.join(map(repr, frame.columns))}"
+        for name in wanted
+        if name not in frame
+    ]
+    problems = problems or [
+        f"column {name!r} is empty in {int(frame[name].isna().sum())} rows"
+        for name in wanted
+        if frame[name].isna().any()
+    ]
+    if not problems:
+        names = frame[path_column].astype("str")
+        paths, outside = resolve_paths(names, source.parent if root is None else root)
+        problems = [f"{name!r} leads out of the folder of the images" for name in outside]
+    if problems:
+        raise InvalidDataError(str(source), problems)
+    return paths, frame[component_column].tolist() if component_column else None
 
 
 def _read_table(file: Path, text_columns: Sequence[str | None]) -> pd.DataFrame:

@@ -6,9 +6,10 @@ from sklearn.metrics import f1_score
 from peta_viz.evaluation import (
     IMAGE_SIZES,
     component_image_sizes,
+    component_sources,
     evaluate,
-    headline,
     mean_macro_f1,
+    slices,
 )
 from peta_viz.imageset import Head
 from peta_viz.training.data import Targets
@@ -73,20 +74,12 @@ def test_it_equals_scikit_learn_on_random_input(seed):
     assert _row(table, "all", "rest")[1] == pytest.approx(expected, abs=1e-12)
 
 
-def test_headline_lays_experiments_side_by_side():
-    rows = [
-        ("A", "all", "age", 9, 0.5),
-        ("A", "all", "rest", 8, np.nan),
-        ("B", "all", "age", 7, 0.7),
-        ("B", "all", "rest", 7, 0.1),
-        ("B", "1", "age", 7, 0.9),
-    ]
-    columns = ["experiment", "component_size", "head", "components", "macro_f1"]
-    table = headline(pd.DataFrame(rows, columns=columns), "all")
-    assert table.index.tolist() == ["age", "rest", "mean"]
-    assert table["A"].tolist()[0] == 0.5
-    assert table.loc["mean"].tolist()[:2] == [0.5, pytest.approx(0.4)]
-    assert table["components"].tolist()[:2] == [9, 8]
+def test_sources_tell_image_by_image_labels_apart(make_set):
+    imageset = make_set(dict.fromkeys("abc", "x"), components=[4, 4, 1])
+    imageset = imageset.with_columns(subset=["CUHK", "VIPeR", "GRID"])
+    assert component_sources(imageset).to_dict() == {1: "all but CUHK", 4: "CUHK"}
+    assert [cut.source for cut in slices(["CUHK"])] == ["all"] * 7
+    assert [cut.source for cut in slices(["CUHK", "all but CUHK"])][7:] == ["CUHK", "all but CUHK"]
 
 
 def test_image_sizes_are_by_the_median_of_what_is_readable(make_set):

@@ -25,7 +25,7 @@ TABLES = ["images", "labels", "pairs", "components", "cleaning", "predictions"]
 def _tables(folder):
     frames = {name: pd.read_parquet(folder / f"{name}.parquet") for name in TABLES}
     frames["images"] = frames["images"].drop(columns="path")
-    for name in ("experiments", "training", "truth_scores"):
+    for name in ("experiments", "differences", "flips", "training", "truth_scores"):
         frames[name] = pd.read_csv(folder / f"{name}.csv")
     return frames
 

@@ -1,8 +1,9 @@
 import numpy as np
+import pandas as pd
 import pytest
 
-from peta_viz.errors import InvalidDataError
-from peta_viz.splitting import side_of, split, units
+from peta_viz.errors import InvalidDataError, LeakError
+from peta_viz.splitting import check_leaks, find_leaks, side_of, split, units
 
 
 def test_units_join_components_and_persons_until_nothing_crosses(make_set):
@@ -64,3 +65,41 @@ def test_no_side_stays_empty_and_an_emptied_one_is_named(make_set):
     left = made.subset(made.images["split"] != "test")
     with pytest.raises(InvalidDataError, match="the test split cannot be used"):
         side_of(left, "test")
+
+
+def test_near_copies_stay_on_one_side(large):
+    ids = large.images.index
+    rng = np.random.default_rng(1)
+    near = pd.DataFrame(
+        {"first": rng.choice(ids, 300), "second": rng.choice(ids, 300), "similarity": 0.69}
+    )
+    made = split(large, near=near, seed=0)
+    side = made.images["split"]
+    assert (side[near["first"]].to_numpy() == side[near["second"]].to_numpy()).all()
+    assert len(find_leaks(made, near)) == 0
+    check_leaks(made, near)
+    assert made.images["unit"].tolist() == units(large, near).tolist()
+    assert len(find_leaks(split(large, seed=0), near)) > 0
+    far = pd.DataFrame({"first": ["gone"], "second": ["0001"], "similarity": [0.7]})
+    assert units(large, far).tolist() == units(large).tolist()
+
+
+def test_every_kind_of_leak_is_named(make_set):
+    leaky = make_set(
+        dict.fromkeys("abcdef", "x"),
+        components=[0, 0, 1, 2, 3, 4],
+        person_id=["p", "p", "q", "q", "r", "s"],
+    ).with_columns(split=["train", "test", "train", "validation", "train", "test"])
+    near = pd.DataFrame({"first": ["e", "a"], "second": ["f", "c"], "similarity": [0.69, 0.68]})
+    found = find_leaks(leaky, near)
+    assert found.to_numpy().tolist() == [
+        ["component", "0", "a", "b", "train and test"],
+        ["person", "p", "a", "b", "train and test"],
+        ["person", "q", "c", "d", "train and validation"],
+        ["near-copy", "0.6900", "e", "f", "train and test"],
+    ]
+    with pytest.raises(
+        LeakError, match=r"1 of the kind near-copy, such as 0\.6900: e and f are in"
+    ):
+        check_leaks(leaky, near)
+    check_leaks(leaky.subset(["e"]), near)

@@ -6,6 +6,26 @@ from typing import Literal, get_args
 from peta_viz.errors import InvalidDataError
 
 TargetRule = Literal["union", "majority", "strict"]
+Stem = Literal["grouped", "shared"]
+Loss = Literal["cross_entropy", "focal"]
+ClassWeights = Literal["none", "balanced"]
+Precision = Literal["auto", "float32", "bfloat16"]
+
+_CHOICES = {
+    "targets": TargetRule,
+    "stem": Stem,
+    "loss": Loss,
+    "class_weights": ClassWeights,
+    "precision": Precision,
+}
+_RANGES = {
+    "epochs": (1, None),
+    "height_px": (32, None),
+    "width_px": (32, None),
+    "images_per_group": (1, 5),
+    "batch_size": (2, None),
+    "min_component_size": (1, None),
+}
 
 
 @dataclass(frozen=True)
@@ -19,7 +39,11 @@ class TrainConfig:
     height_px, width_px
         Size every image is scaled to, in pixels.
     images_per_group
-        Images of a component that are looked at together.
+        k, 1 to 5: images of a component that are looked at together.
+    stem
+        How k images become one answer: ``"grouped"`` (side by side in the channels; the first
+        convolution has k groups) or ``"shared"`` (each goes through the same trunk, and the mean
+        of their features is what the heads see; k times the work).
     batch_size
         Components per step.
     learning_rate
@@ -29,11 +53,22 @@ class TrainConfig:
     targets
         What a component is said to be: ``"union"`` (a label that any image carries), ``"majority"``
         (more than half; a tie is unknown), ``"strict"`` (only what all images agree on).
+    loss
+        ``"cross_entropy"`` (binary for multiple heads), or ``"focal"`` with γ = 2, which weighs
+        down what is already right (Lin et al., 2017).
+    class_weights
+        ``"balanced"`` weighs a class by the inverse square root of how often it occurs in
+        training, and the yes of a label against its no likewise.
+    tune_thresholds
+        Choose for each label of a multiple head the threshold with the best F1 on validation, and
+        move its bias so that this threshold is 0.5.
     weights
         ``"imagenet"`` (torchvision's, over the network), the path of a state dict with
         torchvision's key names, or None.
     min_component_size
         Smaller components are not trained on.
+    precision
+        ``"bfloat16"`` multiplies in half the bits; ``"auto"`` does so on a GPU.
     seed
         The same seed gives the same model on the same machine.
 
@@ -48,32 +83,33 @@ class TrainConfig:
     height_px: int = 128
     width_px: int = 64
     images_per_group: int = 3
+    stem: Stem = "grouped"
     batch_size: int = 32
     learning_rate: float = 1e-3
     weight_decay: float = 1e-4
     targets: TargetRule = "majority"
+    loss: Loss = "cross_entropy"
+    class_weights: ClassWeights = "none"
+    tune_thresholds: bool = False
     weights: str | None = "imagenet"
     min_component_size: int = 1
+    precision: Precision = "auto"
     seed: int = 0
 
     def __post_init__(self) -> None:
-        least = {
-            "epochs": 1,
-            "height_px": 32,
-            "width_px": 32,
-            "images_per_group": 1,
-            "batch_size": 2,
-            "min_component_size": 1,
-        }
-        problems = [
-            f"{name} must be {low} or more, but is {getattr(self, name)}"
-            for name, low in least.items()
-            if getattr(self, name) < low
-        ]
+        problems = []
+        for name, (low, high) in _RANGES.items():
+            value = getattr(self, name)
+            if value < low or (high is not None and value > high):
+                words = f"{low} or more" if high is None else f"from {low} to {high}"
+                problems.append(f"{name} must be {words}, but is {value}")
         if self.learning_rate <= 0:
             problems.append(f"learning_rate must be above 0, but is {self.learning_rate}")
-        if self.targets not in get_args(TargetRule):
-            problems.append(f"targets must be union, majority or strict, but is {self.targets!r}")
+        for name, kind in _CHOICES.items():
+            value, allowed = getattr(self, name), get_args(kind)
+            if value not in allowed:
+                words = f"{', '.join(allowed[:-1])} or {allowed[-1]}"
+                problems.append(f"{name} must be {words}, but is {value!r}")
         if problems:
             raise InvalidDataError("the training configuration", problems)
 

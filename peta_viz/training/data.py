@@ -1,19 +1,15 @@
-"""Training data: components as targets, groups of their images, and decoded pixels."""
+"""Training data: components as targets, and groups of their images."""
 
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
 import pandas as pd
-from tqdm import tqdm
 
 from peta_viz.agreement import component_ids, count_labels
-from peta_viz.images import load_batch
 from peta_viz.imageset import Head, ImageSet
 from peta_viz.training.config import TargetRule
 
-_CHUNK = 64
 Rows = np.ndarray[Any, np.dtype[np.int64]]
 
 
@@ -126,25 +122,3 @@ class Groups:
 def readable(imageset: ImageSet) -> ImageSet:
     """Leave out the images that cannot be decoded (those with a `problem`)."""
     return imageset.subset(imageset.images["problem"] == "")
-
-
-def decode_all(
-    imageset: ImageSet, height_px: int, width_px: int, *, progress: bool = True
-) -> "np.ndarray[Any, np.dtype[np.uint8]]":
-    """Decode and scale every image once.
-
-    Returns
-    -------
-    ndarray
-        uint8, shape ``(images, height, width, 3)``, RGB.
-
-    """
-    paths = imageset.images["path"].tolist()
-    pixels = np.empty((len(paths), height_px, width_px, 3), dtype=np.uint8)
-    chunks = [slice(start, start + _CHUNK) for start in range(0, len(paths), _CHUNK)]
-    with ThreadPoolExecutor() as pool:
-        decoded = pool.map(lambda chunk: load_batch(paths[chunk], (width_px, height_px))[0], chunks)
-        done = tqdm(decoded, "decoding", len(chunks), disable=not progress, unit="batch")
-        for chunk, batch in zip(chunks, done, strict=True):
-            pixels[chunk] = batch
-    return pixels

@@ -2,29 +2,33 @@
 
 import hashlib
 import math
-import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import torch
+from scipy.special import expit, logit
 from torch import Tensor
-from torch.nn import functional
 from tqdm import tqdm
 
 from peta_viz.errors import InvalidDataError
 from peta_viz.evaluation import evaluate, mean_macro_f1
-from peta_viz.files import atomic
 from peta_viz.imageset import Head, ImageSet
+from peta_viz.metrics import best_threshold
 from peta_viz.splitting import side_of
+from peta_viz.training.checkpoints import BEST, LAST, device_of, new_model, save
 from peta_viz.training.config import TrainConfig
 from peta_viz.training.data import Groups, Rows, Targets, component_targets
+from peta_viz.training.losses import HeadTruth, total_loss
 from peta_viz.training.model import GroupNet
+from peta_viz.training.pixels import PixelStore, Values
 from peta_viz.training.predict import predict
-
-Pixels = np.ndarray[Any, np.dtype[np.uint8]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,10 +48,51 @@ class Side:
     groups: Groups
 
     @classmethod
-    def of(cls, imageset: ImageSet, index: pd.Index, config: TrainConfig) -> "Side":
-        """Prepare the images of one side; `index` says in which order the pixels lie."""
-        rows = index.get_indexer(imageset.images.index).astype(np.int64)
+    def of(cls, imageset: ImageSet, pixels: PixelStore, config: TrainConfig) -> "Side":
+        """Prepare the images of one side."""
+        rows = pixels.rows(imageset)
         return cls(component_targets(imageset, config.targets), Groups.of(imageset, rows))
+
+
+@dataclass(frozen=True, eq=False)
+class Epoch:
+    """What a hook is told after an epoch.
+
+    Parameters
+    ----------
+    name
+        Of the training.
+    number, epochs
+        The epoch, from 1, and how many there will be.
+    loss
+        Mean training loss.
+    images_per_s
+        How fast it trained, in images per second; validation does not count.
+    validation_f1
+        Mean macro F1 over heads on validation.
+    best
+        Is that the best so far?
+    probabilities, targets, heads
+        What was predicted of the validation side, what is true, and the heads.
+    table
+        What `peta_viz.evaluation.evaluate` says of them.
+
+    """
+
+    name: str
+    number: int
+    epochs: int
+    loss: float
+    images_per_s: float
+    validation_f1: float
+    best: bool
+    probabilities: pd.DataFrame
+    targets: Targets
+    heads: tuple[Head, ...]
+    table: pd.DataFrame
+
+
+Hook = Callable[[Epoch], None]
 
 
 def train(
@@ -55,9 +100,10 @@ def train(
     config: TrainConfig,
     folder: str | Path,
     *,
-    pixels: Pixels,
-    index: pd.Index,
+    pixels: PixelStore,
     name: str = "model",
+    hooks: Sequence[Hook] = (),
+    device: str = "auto",
     progress: bool = True,
 ) -> pd.DataFrame:
     """Train on the images whose `split` is train, and keep the epoch that validates best.
@@ -75,11 +121,13 @@ def train(
     folder
         Where the checkpoints are written.
     pixels
-        uint8, shape ``(n, height, width, 3)``: the decoded images.
-    index
-        The ids of these n images, in their order; they include all of `imageset`.
+        The decoded images, all of `imageset` among them.
     name
         Shown beside the progress bar.
+    hooks
+        Called after each epoch, once its checkpoints are written.
+    device
+        Torch's name of one, or ``"auto"``: a GPU where there is one.
     progress
         Show it.
 
@@ -94,74 +142,74 @@ def train(
         If a side has no component, or `folder` holds another training's checkpoints.
 
     """
-    folder = Path(folder)
+    folder, place = Path(folder), device_of(device)
     train_set = _large(side_of(imageset, "train"), config)
     validation_set = side_of(imageset, "validation")
-    side = Side.of(train_set, index, config)
-    validation = Side.of(validation_set, index, config)
+    side = Side.of(train_set, pixels, config)
+    validation = Side.of(validation_set, pixels, config)
+    truths = [HeadTruth.of(side.targets, head, config).to(place) for head in imageset.heads]
 
+    torch.backends.cudnn.deterministic = True
     torch.manual_seed(config.seed)
-    model = GroupNet(
-        imageset.heads, images_per_group=config.images_per_group, weights=config.weights
-    ).to(memory_format=torch.channels_last)
+    model = new_model(imageset.heads, config, weights=config.weights).to(place)
     optimiser = torch.optim.AdamW(model.parameters(), weight_decay=config.weight_decay)
     stamp = _stamp(train_set, validation_set, config, pixels)
-    history = _resume(folder / "last.pt", stamp, model, optimiser)
-    for epoch in range(len(history), config.epochs):
-        with tqdm(desc=f"{name} epoch {epoch + 1}", unit="image", disable=not progress) as bar:
-            loss = _train_epoch(model, optimiser, side, imageset.heads, config, pixels, epoch, bar)
-        probabilities = predict(model, validation.groups, pixels, config, imageset.heads)
-        table = evaluate(
-            probabilities.set_axis(validation.targets.values.index),
-            validation.targets,
-            imageset.heads,
-        )
-        score = mean_macro_f1(table)
-        best = not history or score > max(row["validation_f1"] for row in history)
-        history.append({"epoch": epoch + 1, "loss": loss, "validation_f1": score, "best": best})
-        state: dict[str, Any] = {"stamp": stamp, "config": asdict(config), "history": history}
-        state["heads"] = [(h.name, list(h.labels), h.kind) for h in imageset.heads]
-        if best:
-            _save(folder / "best.pt", {**state, "model": model.state_dict()})
-        last = {"model": model.state_dict(), "optimiser": optimiser.state_dict()}
-        _save(folder / "last.pt", {**state, **last})
-        if progress:
-            line = f"{name} epoch {epoch + 1}: loss {loss:.3f}, validation F1 {score:.3f}"
-            tqdm.write(line, file=sys.stderr)
+    history = _resume(folder / LAST, stamp, model, optimiser)
+    per_epoch = len(side.targets.values) * config.images_per_group
+    with tqdm(
+        desc=name,
+        total=config.epochs * per_epoch,
+        initial=len(history) * per_epoch,
+        unit="image",
+        disable=not progress,
+    ) as bar:
+        for epoch in range(len(history), config.epochs):
+            started = time.monotonic()
+            loss = _train_epoch(model, optimiser, side, truths, config, pixels.values, epoch, bar)
+            speed = per_epoch / (time.monotonic() - started)
+            rows = validation.groups.draw(config.images_per_group)
+            guess = predict(model, rows, pixels.values, imageset.heads)
+            guess = guess.set_axis(validation.targets.values.index)
+            shifts = _shifts(guess, validation.targets, imageset.heads, config)
+            guess = _shifted(guess, shifts)
+            table = evaluate(guess, validation.targets, imageset.heads)
+            score = mean_macro_f1(table)
+            best = not history or score > max(row["validation_f1"] for row in history)
+            history.append({"epoch": epoch + 1, "loss": loss, "validation_f1": score, "best": best})
+            state: dict[str, Any] = {"stamp": stamp, "config": asdict(config), "history": history}
+            state["heads"] = [(h.name, list(h.labels), h.kind) for h in imageset.heads]
+            if best:
+                save(
+                    folder / BEST, {**state, "model": _shifted_state(model, imageset.heads, shifts)}
+                )
+            last = {"model": model.state_dict(), "optimiser": optimiser.state_dict()}
+            save(folder / LAST, {**state, **last})
+            bar.set_postfix(epoch=epoch + 1, loss=f"{loss:.3f}", validation_f1=f"{score:.3f}")
+            told = Epoch(
+                name,
+                epoch + 1,
+                config.epochs,
+                loss,
+                speed,
+                score,
+                best,
+                guess,
+                validation.targets,
+                imageset.heads,
+                table,
+            )
+            for hook in hooks:
+                hook(told)
     return pd.DataFrame(history)
-
-
-def load_model(path: str | Path) -> tuple[GroupNet, TrainConfig, tuple[Head, ...]]:
-    """Load a checkpoint that `train` wrote; nothing in it is executed.
-
-    Raises
-    ------
-    InvalidDataError
-        If the file is something else.
-
-    """
-    try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-        config = TrainConfig(**state["config"])
-        heads = tuple(Head(name, tuple(labels), kind) for name, labels, kind in state["heads"])
-        model = GroupNet(heads, images_per_group=config.images_per_group)
-        model.load_state_dict(state["model"])
-    except FileNotFoundError:
-        raise
-    except Exception as error:
-        raise InvalidDataError(
-            str(path), [f"it is not a peta-viz checkpoint ({str(error).splitlines()[0]})"]
-        ) from error
-    return model.to(memory_format=torch.channels_last), config, heads
 
 
 def _train_epoch(
     model: GroupNet,
     optimiser: torch.optim.Optimizer,
     side: Side,
-    heads: tuple[Head, ...],
+    truths: Sequence[HeadTruth],
     config: TrainConfig,
-    pixels: Pixels,
+    values: Values,
     epoch: int,
     bar: "tqdm[Any]",
 ) -> float:
@@ -169,26 +217,53 @@ def _train_epoch(
     rng = np.random.default_rng([config.seed, epoch])
     torch.manual_seed(int(rng.integers(2**62)))
     groups = side.groups.draw(config.images_per_group, rng)
-    order = rng.permutation(len(groups))
-    batches = [order[at : at + config.batch_size] for at in range(0, len(order), config.batch_size)]
-    if len(batches) > 1 and len(batches[-1]) == 1:  # batch normalisation needs two
-        batches[-2:] = [np.concatenate(batches[-2:])]
-    truths = _head_truths(side.targets, heads)
+    batches = _dealt(rng.permutation(len(groups)), config.batch_size)
+    place = next(model.parameters()).device
+    halved = config.precision == "bfloat16" or (config.precision == "auto" and place.type == "cuda")
     model.train()
     losses = []
-    bar.reset(total=len(order) * config.images_per_group)
-    for number, batch in enumerate(batches):
+    for number, (batch, view) in enumerate(_ahead(batches, groups, values, rng)):
         done = (epoch + (number + 1) / len(batches)) / config.epochs
         for parameters in optimiser.param_groups:
             parameters["lr"] = config.learning_rate * _one_cycle(done)
-        view = _augmented(pixels, groups[batch], rng)
-        loss = _loss(model(view), [(v[batch], k[batch]) for v, k in truths], heads)
+        with torch.autocast(place.type, torch.bfloat16, enabled=halved):
+            logits = model(view.to(place, non_blocking=True))
+        loss = total_loss(truths, logits, torch.from_numpy(batch).to(place), config)
         optimiser.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         optimiser.step()
         losses.append(loss.item())
         bar.update(len(batch) * config.images_per_group)
     return float(np.mean(losses))
+
+
+def _dealt(order: Rows, size: int) -> list[Rows]:
+    """Cut an order into batches, none of a single component: batch normalisation needs two."""
+    edges = [*range(0, len(order), size), len(order)]
+    if len(edges) > 2 and edges[-1] - edges[-2] == 1:  # noqa: PLR2004
+        del edges[-2]
+    return [order[first:last] for first, last in pairwise(edges)]
+
+
+def _ahead(
+    batches: Sequence[Rows], groups: Rows, values: Values, rng: np.random.Generator
+) -> Iterator[tuple[Rows, Tensor]]:
+    """Gather the next batch while the model is busy with this one."""
+    with ThreadPoolExecutor(1) as pool:
+        coming = pool.submit(_augmented, values, groups[batches[0]], rng)
+        for number, batch in enumerate(batches):
+            view = coming.result()
+            if number + 1 < len(batches):
+                coming = pool.submit(_augmented, values, groups[batches[number + 1]], rng)
+            yield batch, view
+
+
+def _augmented(values: Values, rows: Rows, rng: np.random.Generator) -> Tensor:
+    """Gather groups ``(b, k, h, w, 3)``, each image flipped with probability one half."""
+    view = values[rows]
+    flip = rng.random(rows.shape) < 0.5  # noqa: PLR2004
+    view[flip] = view[flip][:, :, ::-1]
+    return torch.from_numpy(view)
 
 
 def _one_cycle(done: float) -> float:
@@ -199,42 +274,39 @@ def _one_cycle(done: float) -> float:
     return 0.01 + 0.99 * (1 + math.cos(math.pi * (done - rise) / (1 - rise))) / 2
 
 
-def _augmented(pixels: Pixels, rows: Rows, rng: np.random.Generator) -> Tensor:
-    """Gather groups ``(b, k, h, w, 3)``, each image flipped with probability one half."""
-    view = pixels[rows]
-    flip = rng.random(rows.shape) < 0.5  # noqa: PLR2004
-    view[flip] = view[flip][:, :, ::-1]
-    return torch.from_numpy(view)
+def _shifts(
+    guess: pd.DataFrame, targets: Targets, heads: Sequence[Head], config: TrainConfig
+) -> "pd.Series[float]":
+    """Return the logit of the threshold of each label of a multiple head."""
+    labels = [label for head in heads if head.kind == "multiple" for label in head.labels]
+    if not config.tune_thresholds:
+        return pd.Series(0.0, index=labels)
+    thresholds = [
+        best_threshold(guess[label].to_numpy()[known], targets.values[label].to_numpy()[known])
+        for label in labels
+        for known in [targets.known[label].to_numpy()]
+    ]
+    return pd.Series(logit(np.clip(thresholds, 1e-4, 1 - 1e-4)), index=labels, dtype="float64")
 
 
-def _head_truths(targets: Targets, heads: tuple[Head, ...]) -> list[tuple[Tensor, Tensor]]:
-    truths = []
-    for head in heads:
-        if head.kind == "exclusive":
-            classes = torch.from_numpy(targets.classes(head))
-            truths.append((classes, classes >= 0))
-        else:
-            labels = list(head.labels)
-            values = torch.from_numpy(targets.values[labels].to_numpy(dtype=np.float32, copy=True))
-            truths.append((values, torch.from_numpy(targets.known[labels].to_numpy(copy=True))))
-    return truths
+def _shifted(guess: pd.DataFrame, shifts: "pd.Series[float]") -> pd.DataFrame:
+    """Return the probabilities whose threshold is 0.5."""
+    labels = shifts.index.tolist()
+    moved = expit(logit(guess[labels].to_numpy(dtype=np.float64)) - shifts.to_numpy())
+    return guess.assign(**dict(zip(labels, moved.astype(np.float32).T, strict=True)))
 
 
-def _loss(
-    logits: list[Tensor], truths: list[tuple[Tensor, Tensor]], heads: tuple[Head, ...]
-) -> Tensor:
-    """Sum over heads of the mean loss over what is known."""
-    total = logits[0].new_zeros(())
-    for head, output, (values, known) in zip(heads, logits, truths, strict=True):
-        if not known.any():
-            continue
-        if head.kind == "exclusive":
-            total = total + functional.cross_entropy(output[known], values[known])
-        else:
-            total = total + functional.binary_cross_entropy_with_logits(
-                output[known], values[known]
-            )
-    return total
+def _shifted_state(
+    model: GroupNet, heads: Sequence[Head], shifts: "pd.Series[float]"
+) -> dict[str, Tensor]:
+    """Return the model's state with the thresholds in its biases."""
+    state = dict(model.state_dict())
+    for number, head in enumerate(heads):
+        if head.kind == "multiple":
+            moved = torch.from_numpy(shifts[list(head.labels)].to_numpy(dtype=np.float32))
+            key = f"heads.{number}.bias"
+            state[key] = state[key] - moved.to(state[key].device)
+    return state
 
 
 def _large(imageset: ImageSet, config: TrainConfig) -> ImageSet:
@@ -249,10 +321,9 @@ def _large(imageset: ImageSet, config: TrainConfig) -> ImageSet:
 
 
 def _stamp(
-    train_set: ImageSet, validation_set: ImageSet, config: TrainConfig, pixels: Pixels
+    train_set: ImageSet, validation_set: ImageSet, config: TrainConfig, pixels: PixelStore
 ) -> str:
-    digest = hashlib.sha256(repr(config).encode())
-    digest.update(np.ascontiguousarray(pixels).data)
+    digest = hashlib.sha256(f"{config!r}{pixels.key}".encode())
     if config.weights and Path(config.weights).is_file():
         digest.update(Path(config.weights).read_bytes())
     for side in (train_set, validation_set):
@@ -275,8 +346,3 @@ def _resume(
     model.load_state_dict(state["model"])
     optimiser.load_state_dict(state["optimiser"])
     return list(state["history"])
-
-
-def _save(path: Path, state: dict[str, Any]) -> None:
-    with atomic(path) as partial:
-        torch.save(state, partial)

@@ -11,18 +11,21 @@ from torchvision.models import MobileNet_V2_Weights, mobilenet_v2
 
 from peta_viz.errors import InvalidDataError, MissingPartError
 from peta_viz.imageset import Head
+from peta_viz.training.config import Stem
 
 MEAN = (0.485, 0.456, 0.406)
 STD = (0.229, 0.224, 0.225)
 _STEM = 32
-_FEATURES = 1280
+FEATURES = 1280
 
 
 class GroupNet(nn.Module):
-    """MobileNetV2 whose first convolution takes k images side by side in the channels.
+    """MobileNetV2 that looks at k images of a component at once.
 
-    The first convolution has k groups of 32 outputs, each group starting from the ImageNet kernel;
-    a 1×1 convolution to 32, starting as the mean over the images, leads into the rest of the trunk.
+    With the stem ``"grouped"`` they lie side by side in the channels: the first convolution has k
+    groups of 32 outputs, each group starting from the ImageNet kernel, and a 1×1 convolution to 32,
+    starting as the mean over the images, leads into the rest of the trunk. With ``"shared"`` each
+    image goes through the same trunk, and the mean of their features is what the heads see.
 
     Parameters
     ----------
@@ -30,6 +33,8 @@ class GroupNet(nn.Module):
         The outputs: one linear layer per head, one output per label.
     images_per_group
         k.
+    stem
+        See `TrainConfig.stem`.
     weights
         See `TrainConfig.weights`.
 
@@ -46,36 +51,28 @@ class GroupNet(nn.Module):
     std: Tensor
 
     def __init__(
-        self, heads: Sequence[Head], *, images_per_group: int = 3, weights: str | None = None
+        self,
+        heads: Sequence[Head],
+        *,
+        images_per_group: int = 3,
+        stem: Stem = "grouped",
+        weights: str | None = None,
     ) -> None:
         super().__init__()
         trunk = _trunk(weights)
-        first: nn.Conv2d = trunk.features[0][0]
-        grouped = nn.Conv2d(
-            3 * images_per_group,
-            _STEM * images_per_group,
-            kernel_size=3,
-            stride=2,
-            padding=1,
-            groups=images_per_group,
-            bias=False,
-        )
-        mix = nn.Conv2d(_STEM * images_per_group, _STEM, kernel_size=1, bias=False)
-        with torch.no_grad():
-            grouped.weight.copy_(first.weight.repeat(images_per_group, 1, 1, 1))
-            mean = torch.eye(_STEM).repeat(1, images_per_group) / images_per_group
-            mix.weight.copy_(mean[..., None, None])
-        trunk.features[0][0] = nn.Sequential(grouped, mix)
+        self.side_by_side = images_per_group if stem == "grouped" else 1
+        if self.side_by_side > 1:
+            trunk.features[0][0] = _grouped(trunk.features[0][0], images_per_group)
         self.features = trunk.features
         self.dropout = nn.Dropout(0.2)
         self.heads = nn.ModuleDict(
             {
-                str(number): nn.Linear(_FEATURES, len(head.labels))
+                str(number): nn.Linear(FEATURES, len(head.labels))
                 for number, head in enumerate(heads)
             }
         )
         for name, values in (("mean", MEAN), ("std", STD)):
-            channels = torch.tensor(values * images_per_group) * 255
+            channels = torch.tensor(values * self.side_by_side) * 255
             self.register_buffer(name, channels[None, :, None, None], persistent=False)
 
     def forward(self, images: Tensor) -> list[Tensor]:
@@ -92,11 +89,44 @@ class GroupNet(nn.Module):
             Per head the logits, float32, shape ``(groups, labels of the head)``.
 
         """
-        pixels = images.permute(0, 1, 4, 2, 3).flatten(1, 2).float()
-        pixels = ((pixels - self.mean) / self.std).contiguous(memory_format=torch.channels_last)
-        features = self.features(pixels)
-        pooled = self.dropout(features.mean(dim=(2, 3)))
-        return [head(pooled) for head in self.heads.values()]
+        return self.answer(self.embed(images))
+
+    def embed(self, images: Tensor) -> Tensor:
+        """Return the features that the heads see: float, shape ``(groups, 1280)``."""
+        groups, per_group = images.shape[:2]
+        pixels = images.permute(0, 1, 4, 2, 3)
+        # Side by side in the channels, or one after the other in the batch.
+        pixels = pixels.flatten(1, 2) if self.side_by_side > 1 else pixels.flatten(0, 1)
+        pixels = (pixels.float() - self.mean) / self.std
+        maps: Tensor = self.features(pixels.contiguous(memory_format=torch.channels_last))
+        pooled = maps.mean(dim=(2, 3))
+        if len(pooled) == groups:
+            return pooled
+        return pooled.view(groups, per_group, -1).mean(dim=1)
+
+    def answer(self, features: Tensor) -> list[Tensor]:
+        """Return the logits of every head, from what `embed` returned."""
+        pooled = self.dropout(features)
+        return [head(pooled).float() for head in self.heads.values()]
+
+
+def _grouped(first: nn.Conv2d, images: int) -> nn.Sequential:
+    """Widen the first convolution to several images, so that it begins as their mean."""
+    grouped = nn.Conv2d(
+        3 * images,
+        _STEM * images,
+        kernel_size=3,
+        stride=2,
+        padding=1,
+        groups=images,
+        bias=False,
+    )
+    mix = nn.Conv2d(_STEM * images, _STEM, kernel_size=1, bias=False)
+    with torch.no_grad():
+        grouped.weight.copy_(first.weight.repeat(images, 1, 1, 1))
+        mean = torch.eye(_STEM).repeat(1, images) / images
+        mix.weight.copy_(mean[..., None, None])
+    return nn.Sequential(grouped, mix)
 
 
 def _trunk(weights: str | None) -> Any:

@@ -17,8 +17,9 @@ from peta_viz.confusion import (
     size_mask,
 )
 from peta_viz.errors import InvalidDataError
-from peta_viz.evaluation import HEADLINE, IMAGE_SIZES, SIZES, YES_ABOVE, component_image_sizes
+from peta_viz.evaluation import HEADLINE, IMAGE_SIZES, SIZES, component_image_sizes
 from peta_viz.imageset import Head, ImageSet
+from peta_viz.metrics import YES_ABOVE
 
 Order = Literal["as given", "F1", "support"]
 ORDERS: tuple[Order, ...] = ("as given", "F1", "support")

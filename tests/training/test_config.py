@@ -6,8 +6,11 @@ from peta_viz.training.config import TrainConfig, epochs_for
 
 def test_all_mistakes_are_told_together():
     with pytest.raises(InvalidDataError) as caught:
-        TrainConfig(epochs=0, height_px=8, learning_rate=0, targets="all")
-    assert len(caught.value.problems) == 4
+        TrainConfig(epochs=0, height_px=8, learning_rate=0, targets="all", images_per_group=6)
+    assert len(caught.value.problems) == 5
+    assert "images_per_group must be from 1 to 5, but is 6" in str(caught.value)
+    with pytest.raises(InvalidDataError, match="stem must be grouped or shared, but is 'wide'"):
+        TrainConfig(stem="wide")
 
 
 def test_small_data_gets_more_epochs():

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from peta_viz.imageset import Head
-from peta_viz.training.data import Groups, component_targets, decode_all, readable
+from peta_viz.training.data import Groups, component_targets, readable
 
 
 @pytest.fixture
@@ -51,15 +51,6 @@ def test_the_choice_for_judging_is_fixed_and_spread():
     assert groups.draw(3).tolist() == groups.draw(3).tolist()
     rng = np.random.default_rng(0)
     assert {row for _ in range(50) for row in groups.draw(3, rng)[0]} == set(range(9))
-
-
-def test_decoding_leaves_the_order_and_skips_nothing(make_set, write_image):
-    paths = [str(write_image(f"{n}.png", seed=n)) for n in range(70)]
-    made = make_set({f"{n:02d}": "x" for n in range(70)}, path=paths)
-    pixels = decode_all(made, 32, 16, progress=False)
-    assert pixels.shape == (70, 32, 16, 3)
-    again = decode_all(made.subset(["69"]), 32, 16, progress=False)
-    np.testing.assert_array_equal(pixels[69], again[0])
 
 
 def test_unreadable_images_are_left_out(imageset):

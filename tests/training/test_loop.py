@@ -7,8 +7,10 @@ import torch
 from peta_viz.errors import InvalidDataError
 from peta_viz.imageset import Head
 from peta_viz.training import loop
+from peta_viz.training.checkpoints import load_model
 from peta_viz.training.config import TrainConfig
-from peta_viz.training.loop import load_model, train
+from peta_viz.training.loop import train
+from peta_viz.training.pixels import PixelStore
 from peta_viz.training.predict import predict
 
 CONFIG = TrainConfig(
@@ -31,11 +33,13 @@ def task(make_set):
     ]
 
 
-def _train(task, folder, config=CONFIG):
-    imageset, pixels = task
-    return train(
-        imageset, config, folder, pixels=pixels, index=imageset.images.index, progress=False
-    )
+def _store(task):
+    imageset, values = task
+    return PixelStore(values, imageset.images.index, str(values.sum()))
+
+
+def _train(task, folder, config=CONFIG, hooks=()):
+    return train(task[0], config, folder, pixels=_store(task), hooks=hooks, progress=False)
 
 
 def test_it_learns_what_can_be_seen(task, tmp_path):
@@ -54,11 +58,11 @@ def test_an_interrupted_training_carries_on_to_the_same_result(task, tmp_path, m
     undisturbed = _train(task, tmp_path / "whole")
     seen = []
 
-    def stop(model, optimiser, side, heads, config, pixels, epoch, bar):
-        seen.append(epoch)
+    def stop(*arguments):
+        seen.append(arguments[-2])
         if len(seen) == 2:
             raise KeyboardInterrupt
-        return original(model, optimiser, side, heads, config, pixels, epoch, bar)
+        return original(*arguments)
 
     original = loop._train_epoch
     monkeypatch.setattr(loop, "_train_epoch", stop)
@@ -83,15 +87,18 @@ def test_other_data_or_settings_start_again(task, tmp_path):
     assert other.equals(_train(task, tmp_path / "fresh", replace(CONFIG, learning_rate=1e-3)))
 
 
-def test_the_best_epoch_is_what_is_loaded(task, tmp_path):
-    imageset, pixels = task
-    history = _train(task, tmp_path)
+@pytest.mark.parametrize("tuned", [False, True])
+def test_the_best_epoch_is_what_is_loaded(task, tmp_path, tuned):
+    imageset, _ = task
+    wanted = replace(CONFIG, tune_thresholds=tuned)
+    history = _train(task, tmp_path, wanted)
     model, config, heads = load_model(tmp_path / "best.pt")
-    assert config == CONFIG
+    assert config == wanted
     assert heads == imageset.heads
     validation = imageset.subset(imageset.images["split"] == "validation")
-    side = loop.Side.of(validation, imageset.images.index, config)
-    probabilities = predict(model, side.groups, pixels, config, heads)
+    store = _store(task)
+    side = loop.Side.of(validation, store, config)
+    probabilities = predict(model, side.groups.draw(3), store.values, heads)
     assert probabilities.columns.tolist() == ["f", "m", "x"]
     np.testing.assert_allclose(probabilities[["f", "m"]].sum(axis=1), 1, atol=1e-5)
     table = loop.evaluate(probabilities.set_axis(side.targets.values.index), side.targets, heads)
@@ -107,3 +114,40 @@ def test_what_is_no_checkpoint_is_told(tmp_path):
     (tmp_path / "a.pt").write_bytes(b"hello")
     with pytest.raises(InvalidDataError, match="not a peta-viz checkpoint"):
         load_model(tmp_path / "a.pt")
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"stem": "shared"},
+        {"loss": "focal"},
+        {"class_weights": "balanced"},
+        {"images_per_group": 1},
+        {"precision": "bfloat16"},
+        {"batch_size": 23},
+    ],
+)
+def test_every_option_learns(task, tmp_path, options):
+    history = _train(task, tmp_path, replace(CONFIG, epochs=30, **options))
+    assert history["loss"].iloc[-1] < 0.7 * history["loss"].iloc[0]
+    assert history["validation_f1"].max() > 0.8
+
+
+def test_hooks_are_told_of_every_epoch_that_was_trained(task, tmp_path):
+    told = []
+    history = _train(task, tmp_path, hooks=[told.append])
+    assert [epoch.number for epoch in told] == [1, 2, 3]
+    assert [epoch.best for epoch in told] == history["best"].tolist()
+    assert [epoch.validation_f1 for epoch in told] == history["validation_f1"].tolist()
+    assert all(epoch.images_per_s > 0 for epoch in told)
+    assert told[0].probabilities.index.equals(told[0].targets.values.index)
+    _train(task, tmp_path, hooks=[told.append])  # nothing is left to do
+    assert len(told) == 3
+
+
+def test_tuned_thresholds_are_those_of_the_validation_side(task, tmp_path):
+    told = []
+    plain = _train(task, tmp_path / "plain")
+    tuned = _train(task, tmp_path / "tuned", replace(CONFIG, tune_thresholds=True), [told.append])
+    assert (tuned["validation_f1"] >= plain["validation_f1"]).all()
+    assert tuned["loss"].tolist() == plain["loss"].tolist()  # training itself is the same

@@ -37,6 +37,16 @@ def test_the_stem_begins_as_the_mean_of_the_images(weights, images):
         )
 
 
+def test_a_shared_stem_sees_the_mean_of_the_features(weights):
+    net = GroupNet(HEADS, images_per_group=3, stem="shared", weights=str(weights)).eval()
+    alone = GroupNet(HEADS, images_per_group=1, weights=str(weights)).eval()
+    view = torch.randint(0, 255, (2, 3, 64, 32, 3), dtype=torch.uint8)
+    with torch.no_grad():
+        expected = torch.stack([alone.embed(view[:, [n]]) for n in range(3)]).mean(dim=0)
+        torch.testing.assert_close(net.embed(view), expected, rtol=1e-4, atol=1e-5)
+        assert [len(output) for output in net(view)] == [2, 2]
+
+
 def test_weights_that_are_not_there_or_something_else(tmp_path):
     with pytest.raises(MissingPartError, match="there are no weights at"):
         GroupNet(HEADS, weights=str(tmp_path / "gone.pth"))

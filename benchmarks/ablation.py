@@ -1,0 +1,171 @@
+"""What each part of the recipe is worth: variants of the settings, judged on raw test labels.
+
+``python -m benchmarks.ablation --run RUN --weights FILE`` takes the image set of a run folder and
+trains every variant on its raw labels; it can be interrupted and given again. "One by one" is plain
+fine-tuning: each image with its own labels, as many images per step and as many steps as the
+others; it is judged on the same images of each component, with the mean of its probabilities.
+"""
+
+import argparse
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from benchmarks.machine import in_words
+from peta_viz.evaluation import ALL, HEADLINE, MEAN
+from peta_viz.files import write_text
+from peta_viz.imageset import ImageSet
+from peta_viz.intervals import compare_experiments, score_experiments
+from peta_viz.splitting import side_of
+from peta_viz.training.checkpoints import BEST, load_model
+from peta_viz.training.config import TrainConfig
+from peta_viz.training.data import Groups, component_targets, readable
+from peta_viz.training.loop import train
+from peta_viz.training.pixels import PixelStore
+from peta_viz.training.predict import predict, prediction_rows
+
+BASE = "one by one"
+VARIANTS: dict[str, dict[str, Any]] = {
+    BASE: {},
+    "one by one, tuned thresholds": {"tune_thresholds": True},
+    "published recipe: 3 in the channels, union": {"targets": "union"},
+    "3 in the channels": {},
+    "3 through a shared trunk": {"stem": "shared"},
+    "2 through a shared trunk": {"stem": "shared", "images_per_group": 2},
+    "5 through a shared trunk": {"stem": "shared", "images_per_group": 5},
+    "shared, tuned thresholds": {"stem": "shared", "tune_thresholds": True},
+    "shared, tuned, strict": {"stem": "shared", "tune_thresholds": True, "targets": "strict"},
+    "shared, tuned, focal": {"stem": "shared", "tune_thresholds": True, "loss": "focal"},
+    "shared, tuned, balanced": {
+        "stem": "shared",
+        "tune_thresholds": True,
+        "class_weights": "balanced",
+    },
+    "shared, tuned, 96×48": {
+        "stem": "shared",
+        "tune_thresholds": True,
+        "height_px": 96,
+        "width_px": 48,
+    },
+}
+
+
+def run_variant(
+    name: str, imageset: ImageSet, config: TrainConfig, folder: Path, cache: Path
+) -> pd.DataFrame:
+    """Train one variant, and return what it says of the test side."""
+    alone = name.startswith(BASE)
+    pixels = PixelStore.of(imageset, config.height_px, config.width_px, cache=cache)
+    own = imageset
+    if alone:
+        sizes = imageset.images["component_id"].map(imageset.images["component_id"].value_counts())
+        kept = (sizes >= config.min_component_size) | (imageset.images["split"] != "train")
+        own = imageset.subset(kept.to_numpy())
+        own = own.with_columns(component_id=np.arange(len(own)))
+        components = imageset.images.loc[imageset.images["split"] == "train", "component_id"]
+        groups = int((components.value_counts() >= config.min_component_size).sum())
+        images = int((own.images["split"] == "train").sum())
+        # As many images per step, and as many steps.
+        config = replace(
+            config,
+            batch_size=config.batch_size * config.images_per_group,
+            epochs=max(1, round(config.epochs * groups * config.images_per_group / images)),
+            images_per_group=1,
+            min_component_size=1,
+        )
+    train(own, config, folder, pixels=pixels, name=name)
+    model, _, heads = load_model(folder / BEST)
+    test = side_of(imageset, "test")
+    targets = component_targets(test, "majority")
+    rows = Groups.of(test, pixels.rows(test)).draw(3 if alone else config.images_per_group)
+    if alone:
+        each = predict(model, rows.reshape(-1, 1), pixels.values, heads)
+        values = each.to_numpy().reshape(*rows.shape, -1).mean(axis=1)
+        said = pd.DataFrame(values, columns=each.columns)
+    else:
+        said = predict(model, rows, pixels.values, heads)
+    return prediction_rows(said.set_axis(targets.values.index), targets)
+
+
+def measure(
+    imageset: ImageSet, base: TrainConfig, names: Sequence[str], seeds: int, folder: Path
+) -> tuple[pd.DataFrame, dict[str, float]]:
+    """Run the variants; returns predictions, and minutes per training of those trained now."""
+    parts, minutes = [], {}
+    for seed in range(seeds):
+        for name in names:
+            config = replace(base, seed=seed, **VARIANTS[name])
+            own = folder / name.replace(" ", "-") / f"seed-{seed}"
+            kept = own / "predictions.parquet"
+            if not kept.is_file():
+                started = time.monotonic()
+                found = run_variant(name, imageset, config, own, folder.parent / "cache")
+                minutes[name] = (time.monotonic() - started) / 60
+                found.to_parquet(kept, index=False)
+                print(f"{name}, seed {seed}: {minutes[name]:.1f} min", flush=True)  # noqa: T201
+            state = {"experiment": name, "trained_on": "raw", "judged_on": "raw", "seed": seed}
+            parts.append(pd.read_parquet(kept).assign(**state))
+    return pd.concat(parts, ignore_index=True), minutes
+
+
+def table(scores: pd.DataFrame, differences: pd.DataFrame, names: Sequence[str]) -> str:
+    """Lay out mean macro F1 over heads, and the difference to one by one, as Markdown."""
+
+    def cell(frame: pd.DataFrame, name: str, size: str, column: str, form: str) -> str:
+        wanted = {"experiment": name, "component_size": size, "image_size": ALL, "source": ALL}
+        wanted |= {"head": MEAN, "metric": "macro_f1"}
+        found = frame[(frame[list(wanted)] == pd.Series(wanted)).all(axis=1)]
+        if found.empty:
+            return ""
+        row = found.iloc[0]
+        return f"{row[column]:{form}} ({row['low']:{form}} to {row['high']:{form}})"
+
+    lines = [
+        "| | 2 and more | − one by one | all | − one by one |",
+        "| --- | --- | --- | --- | --- |",
+    ]
+    for name in names:
+        cells = [name]
+        for size in (HEADLINE, ALL):
+            cells.append(cell(scores, name, size, "value", ".3f"))
+            cells.append(cell(differences, name, size, "difference", "+.3f"))
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Print a table, and write what was measured beside this file."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--run", required=True, help="a run folder, whose stage 01 is done")
+    parser.add_argument("--weights", help="a MobileNetV2 state dict")
+    parser.add_argument("--epochs", type=int, default=12)
+    parser.add_argument("--min-component-size", type=int, default=2)
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--only", nargs="*", default=list(VARIANTS), choices=list(VARIANTS))
+    parser.add_argument("--out", default="benchmarks/ablation")
+    options = parser.parse_args()
+    imageset = readable(ImageSet.from_parquet(options.run))
+    base = TrainConfig(
+        epochs=options.epochs,
+        min_component_size=options.min_component_size,
+        weights=options.weights,
+    )
+    folder = Path(options.run) / "ablation"
+    predictions, minutes = measure(imageset, base, options.only, options.seeds, folder)
+    scores = score_experiments(predictions, imageset)
+    pairs = [(name, BASE) for name in options.only if name != BASE]
+    differences = compare_experiments(predictions, imageset, pairs)
+    words = f"{base}; {options.seeds} seeds; {in_words()}"
+    text = f"{words}\n\n{table(scores, differences, options.only)}\n"
+    print(text, json.dumps(minutes), flush=True)  # noqa: T201 - what it is for
+    write_text(Path(options.out).with_suffix(".md"), text)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,255 @@
+"""Tracking: settings and results, in MLflow's file of a run folder or as cnvrg's lines."""
+
+import importlib.util
+import os
+import re
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO
+
+import pandas as pd
+
+from peta_viz.errors import MissingPartError
+
+if TYPE_CHECKING:
+    from peta_viz.training.config import TrainConfig
+    from peta_viz.training.loop import Epoch, Hook
+
+DATABASE, ARTEFACTS = "mlflow.db", "mlartifacts"
+_EXPERIMENT = "peta-viz"
+_TAG = "peta_viz.training"
+_LONGEST = 6_000  # characters of a parameter that MLflow keeps
+_NOT_A_NAME = re.compile(r"[^\w\-. /]")
+_CNVRG = re.compile(r"cnvrg_(tag|linechart)_")
+
+
+def training_hooks(
+    folder: str | Path, config: "TrainConfig", *, track: bool = False, cnvrg: bool = False
+) -> "Callable[[str], Sequence[Hook]]":
+    """Return what `peta_viz.train_models` takes as its hooks.
+
+    Parameters
+    ----------
+    folder
+        The run folder.
+    config
+        The settings of the trainings.
+    track
+        Log to MLflow.
+    cnvrg
+        Print cnvrg's lines.
+
+    """
+    tracker = Tracker(folder) if track else None
+    lines = CnvrgLines() if cnvrg else None
+    if lines:
+        for key, value in asdict(config).items():
+            lines.tag(key, value)
+
+    def hooks(name: str) -> "list[Hook]":
+        found: list[Hook] = [tracker.hook(name, config)] if tracker else []
+        return [*found, lines.hook] if lines else found
+
+    return hooks
+
+
+def tracking_uri(folder: str | Path) -> str:
+    """Return the address of the SQLite file in a run folder, as MLflow takes it."""
+    return f"sqlite:///{Path(folder).absolute() / DATABASE}"
+
+
+class Tracker:
+    """Writes into MLflow's SQLite file in a run folder; nothing leaves the machine.
+
+    Parameters
+    ----------
+    folder
+        The run folder: ``mlflow.db`` and ``mlartifacts/`` in it.
+
+    Raises
+    ------
+    MissingPartError
+        If MLflow is not installed.
+
+    """
+
+    def __init__(self, folder: str | Path) -> None:
+        # Before the import: MLflow reports its use to its maker otherwise.
+        os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
+        os.environ["DO_NOT_TRACK"] = "true"
+        if importlib.util.find_spec("mlflow") is None:
+            raise MissingPartError(
+                "MLflow is not installed: pip install 'peta-viz[track]', or run with --no-track"
+            )
+        from mlflow import MlflowClient  # noqa: PLC0415 - it takes seconds to load
+
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        self._client: Any = MlflowClient(tracking_uri(folder))
+        found = self._client.get_experiment_by_name(_EXPERIMENT)
+        location = (Path(folder).absolute() / ARTEFACTS).as_uri()
+        self._experiment = (
+            found.experiment_id
+            if found
+            else self._client.create_experiment(_EXPERIMENT, artifact_location=location)
+        )
+
+    def hook(self, name: str, config: "TrainConfig") -> "Hook":
+        """Return a hook that logs the settings and, after each epoch, the metrics of a training.
+
+        A training that is carried on goes on in the run in which it began.
+        """
+        settings = asdict(config)
+        run = self._resumed(name, repr(config)) or self._start(name, {_TAG: name}, settings)
+        self._client.set_tag(run, f"{_TAG}.config", repr(config))
+
+        def log(epoch: "Epoch") -> None:
+            metrics = {
+                "loss": epoch.loss,
+                "images_per_s": epoch.images_per_s,
+                "validation_f1": epoch.validation_f1,
+                **_scores(epoch.table),
+            }
+            self._log_metrics(run, metrics, step=epoch.number)
+            if epoch.number == epoch.epochs:
+                self._client.set_terminated(run)
+
+        return log
+
+    def record(
+        self, name: str, parameters: Mapping[str, Any], scores: pd.DataFrame, files: Sequence[Path]
+    ) -> str:
+        """Log a whole run: parameters, the headline of every experiment, and files.
+
+        Parameters
+        ----------
+        name
+            What the run is called.
+        parameters
+            What it was told.
+        scores
+            As `peta_viz.intervals.score_experiments` returns.
+        files
+            Tables, executed notebooks and pages, stored as artefacts.
+
+        Returns
+        -------
+        str
+            MLflow's id of the run.
+
+        """
+        run = self._start(name, {}, parameters)
+        whole = scores[(scores["image_size"] == "all") & (scores["source"] == "all")]
+        whole = whole[whole["metric"] == "macro_f1"]
+        names = whole["experiment"] + "/" + whole["component_size"] + "/" + whole["head"]
+        self._log_metrics(run, dict(zip(names + "/macro_f1", whole["value"], strict=True)))
+        for file in files:
+            self._client.log_artifact(run, str(file), file.parent.name)
+        self._client.set_terminated(run)
+        return run
+
+    def _start(self, name: str, tags: Mapping[str, str], settings: Mapping[str, Any]) -> str:
+        run = self._client.create_run(self._experiment, run_name=name, tags=dict(tags))
+        for key, value in settings.items():
+            self._client.log_param(run.info.run_id, _named(key), str(value)[:_LONGEST])
+        return str(run.info.run_id)
+
+    def _resumed(self, name: str, config: str) -> str:
+        found = self._client.search_runs([self._experiment], "attributes.status = 'RUNNING'")
+        for run in found:
+            if (run.data.tags.get(_TAG), run.data.tags.get(f"{_TAG}.config")) == (name, config):
+                return str(run.info.run_id)
+        return ""
+
+    def _log_metrics(self, run: str, metrics: Mapping[str, float], step: int = 0) -> None:
+        from mlflow.entities import Metric  # noqa: PLC0415 - loaded by now
+
+        now = time.time_ns() // 1_000_000
+        there = [
+            Metric(_named(key), float(value), now, step)
+            for key, value in metrics.items()
+            if not pd.isna(value)
+        ]
+        for start in range(0, len(there), 500):
+            self._client.log_batch(run, metrics=there[start : start + 500])
+
+
+class CnvrgLines:
+    """Prints what a cnvrg agent reads: tags and points of line charts, one a line.
+
+    Parameters
+    ----------
+    stream
+        Where to; standard output by default.
+
+    """
+
+    def __init__(self, stream: TextIO | None = None) -> None:
+        self._stream = stream
+
+    def tag(self, key: str, value: object) -> None:
+        """Print ``cnvrg_tag_KEY: VALUE``."""
+        self._line(f"cnvrg_tag_{_key(key)}: {_one_line(value)}")
+
+    def point(self, key: str, value: float, group: str = "") -> None:
+        """Print ``cnvrg_linechart_KEY group: 'G' value: V``, without a group if it is empty."""
+        words = f" group: '{_one_line(group).replace(chr(39), '’')}'" if group else ""
+        self._line(f"cnvrg_linechart_{_key(key)}{words} value: {value:.6g}")
+
+    def hook(self, epoch: "Epoch") -> None:
+        """Print the points of an epoch."""
+        self.point("loss", epoch.loss, epoch.name)
+        self.point("validation_f1", epoch.validation_f1, epoch.name)
+        for key, value in _scores(epoch.table).items():
+            if not pd.isna(value):
+                self.point(key, value, epoch.name)
+
+    def scores(self, scores: pd.DataFrame) -> None:
+        """Print the headline of every experiment as tags."""
+        wanted = {"component_size": "2 and more", "image_size": "all", "source": "all"}
+        chosen = scores[(scores[list(wanted)] == pd.Series(wanted)).all(axis=1)]
+        chosen = chosen[(chosen["metric"] == "macro_f1") & chosen["value"].notna()]
+        names = chosen["experiment"] + "_" + chosen["head"] + "_macro_f1"
+        for name, value in zip(names, chosen["value"], strict=True):
+            self.tag(name, f"{value:.4f}")
+
+    def _line(self, line: str) -> None:
+        print(line, file=self._stream or sys.stdout, flush=True)
+
+
+class OnlyCnvrgLines:
+    """A stream that passes on what `CnvrgLines` printed, and swallows the rest."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        """Pass on the lines that are cnvrg's."""
+        for line in text.splitlines():
+            if _CNVRG.match(line):
+                self._stream.write(f"{line}\n")
+        return len(text)
+
+    def flush(self) -> None:
+        """Flush what was passed on."""
+        self._stream.flush()
+
+
+def _scores(table: pd.DataFrame) -> dict[str, float]:
+    """Return macro F1 of every head over components of all sizes."""
+    own = table[table["component_size"] == "all"]
+    return {f"macro_f1/{head}": f1 for head, f1 in zip(own["head"], own["macro_f1"], strict=True)}
+
+
+def _named(text: str) -> str:
+    return _NOT_A_NAME.sub("_", text.replace("′", " prime"))
+
+
+def _key(text: str) -> str:
+    return re.sub(r"[\s:]+", "_", text)
+
+
+def _one_line(value: object) -> str:
+    return " ".join(str(value).split())

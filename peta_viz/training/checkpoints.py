@@ -1,0 +1,62 @@
+"""Checkpoints: a model with its configuration and heads, written whole, read without code."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from peta_viz.errors import InvalidDataError
+from peta_viz.files import atomic
+from peta_viz.imageset import Head
+from peta_viz.training.config import TrainConfig
+from peta_viz.training.model import GroupNet
+
+LAST, BEST = "last.pt", "best.pt"
+
+
+def device_of(name: str = "auto") -> torch.device:
+    """Return a device by torch's name for it; ``"auto"`` is a GPU where there is one."""
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    return torch.device(name)
+
+
+def load_model(
+    path: str | Path, *, device: str = "auto"
+) -> tuple[GroupNet, TrainConfig, tuple[Head, ...]]:
+    """Load a checkpoint that `train` wrote; nothing in it is executed.
+
+    Raises
+    ------
+    InvalidDataError
+        If the file is something else.
+
+    """
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+        config = TrainConfig(**state["config"])
+        heads = tuple(Head(name, tuple(labels), kind) for name, labels, kind in state["heads"])
+        model = new_model(heads, config, weights=None)
+        model.load_state_dict(state["model"])
+    except FileNotFoundError:
+        raise
+    except Exception as error:
+        raise InvalidDataError(
+            str(path), [f"it is not a peta-viz checkpoint ({str(error).splitlines()[0]})"]
+        ) from error
+    return model.to(device_of(device)), config, heads
+
+
+def new_model(heads: Sequence[Head], config: TrainConfig, *, weights: str | None) -> GroupNet:
+    """Make the model that a configuration describes."""
+    model = GroupNet(
+        heads, images_per_group=config.images_per_group, stem=config.stem, weights=weights
+    )
+    return model.to(memory_format=torch.channels_last)
+
+
+def save(path: Path, state: dict[str, Any]) -> None:
+    """Write a checkpoint atomically."""
+    with atomic(path) as partial:
+        torch.save(state, partial)

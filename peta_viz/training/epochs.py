@@ -1,0 +1,111 @@
+"""What a training predicted of its validation side, kept every few epochs and of the best one."""
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from peta_viz.confusion import class_matrix, judged, label_table
+from peta_viz.files import atomic, write_text
+from peta_viz.imageset import ImageSet
+from peta_viz.markup import page
+from peta_viz.training.loop import Epoch
+from peta_viz.training.predict import prediction_rows
+
+_NAME = "validation"
+_PICTURE_BYTES = 1_000_000
+_CELLS = {"tp": ("yes", "yes"), "fp": ("no", "yes"), "fn": ("yes", "no"), "tn": ("no", "no")}
+
+
+@dataclass(frozen=True, eq=False)
+class EpochReports:
+    """A hook that writes ``epoch-005/`` and ``best/``.
+
+    Each holds ``predictions.parquet``, ``metrics.parquet``, ``confusion.parquet`` and
+    ``index.html`` with the same as tables, and matrices whose cells open their images.
+
+    Parameters
+    ----------
+    folder
+        Where to.
+    imageset
+        The images of the validation side.
+    every
+        How many epochs lie between two; the last one and the best are always written.
+
+    """
+
+    folder: Path
+    imageset: ImageSet
+    every: int = 5
+
+    def __call__(self, epoch: Epoch) -> None:
+        """Write what is due after this epoch."""
+        last = epoch.number == epoch.epochs
+        due = last or epoch.number % self.every == 0
+        if epoch.best:
+            self._write(self.folder / "best", epoch)
+        if due:
+            self._write(self.folder / f"epoch-{epoch.number:03d}", epoch)
+
+    def _write(self, folder: Path, epoch: Epoch) -> None:
+        predictions = prediction_rows(epoch.probabilities, epoch.targets)
+        predictions.insert(0, "experiment", _NAME)
+        matrices = confusion_rows(predictions, self.imageset)
+        shutil.rmtree(folder, ignore_errors=True)
+        for name, table in (
+            ("predictions", predictions),
+            ("metrics", epoch.table),
+            ("confusion", matrices),
+        ):
+            with atomic(folder / f"{name}.parquet") as partial:
+                table.to_parquet(partial, index=False)
+        title = f"{epoch.name}, epoch {epoch.number}"
+        write_text(folder / "index.html", self._page(title, epoch, predictions))
+
+    def _page(self, title: str, epoch: Epoch, predictions: pd.DataFrame) -> str:
+        # Widgets are not for those who only train.
+        from peta_viz.widgets.matrices import Matrices, Question  # noqa: PLC0415
+        from peta_viz.widgets.matrix_stills import show_confusion  # noqa: PLC0415
+
+        words = (
+            f"Mean macro F1 over heads {epoch.validation_f1:.3f}, training loss {epoch.loss:.3f}. "
+            "Thresholds that were tuned were tuned on these very components."
+        )
+        matrices = Matrices(self.imageset, predictions)
+        question = Question(experiment=_NAME, head=epoch.heads[0].name)
+        still = show_confusion(self.imageset, matrices, question, byte_budget=_PICTURE_BYTES)
+        return page(title, words, epoch.table.round(3), still)
+
+
+def confusion_rows(predictions: pd.DataFrame, imageset: ImageSet) -> pd.DataFrame:
+    """Lay out every confusion matrix as rows, over components of every size.
+
+    Returns
+    -------
+    DataFrame
+        `head`, `label` (of a multiple head; else empty), `true`, `predicted` (class names, or
+        ``"yes"`` and ``"no"``) and `components` (int64).
+
+    """
+    (one,) = judged(predictions).values()
+    rows = []
+    for head in imageset.heads:
+        if head.kind == "exclusive":
+            matrix = class_matrix(one, head)
+            rows += [
+                (head.name, "", true, predicted, matrix.loc[true, predicted])
+                for true in head.labels
+                for predicted in head.labels
+            ]
+        else:
+            table = label_table(one, head)
+            rows += [
+                (head.name, label, *answers, table.loc[label, cell])
+                for label in head.labels
+                for cell, answers in _CELLS.items()
+            ]
+    columns = ["head", "label", "true", "predicted", "components"]
+    texts = dict.fromkeys(columns[:-1], "str")
+    return pd.DataFrame(rows, columns=columns).astype({**texts, "components": "int64"})

@@ -1,0 +1,115 @@
+"""Decoded images: scaled once, kept in one file that is mapped into memory."""
+
+import hashlib
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import pandas as pd
+from tqdm import tqdm
+
+from peta_viz.files import atomic
+from peta_viz.images import load_batch
+from peta_viz.imageset import ImageSet
+
+_CHUNK = 64
+Values = np.ndarray[Any, np.dtype[np.uint8]]
+Rows = np.ndarray[Any, np.dtype[np.int64]]
+
+
+@dataclass(frozen=True, eq=False)
+class PixelStore:
+    """The pixels of images at one size.
+
+    Parameters
+    ----------
+    values
+        uint8, shape ``(images, height, width, 3)``, RGB; a file mapped into memory where it is
+        kept in one.
+    index
+        The `image_id` of each.
+    key
+        A text that is another one wherever any pixel may be another one.
+
+    """
+
+    values: Values
+    index: pd.Index
+    key: str
+
+    @classmethod
+    def of(
+        cls,
+        imageset: ImageSet,
+        height_px: int,
+        width_px: int,
+        *,
+        cache: str | Path | None = None,
+        progress: bool = True,
+    ) -> Self:
+        """Decode and scale every image once.
+
+        Parameters
+        ----------
+        imageset
+            The images, all readable.
+        height_px, width_px
+            The size they are scaled to.
+        cache
+            Folder of the file, named by the content of all images and the size: what is there is
+            not decoded again. Without one the pixels are kept in memory.
+        progress
+            Show a progress bar.
+
+        """
+        paths = imageset.images["path"].tolist()
+        key = _fingerprint(paths, height_px, width_px)
+        index = imageset.images.index
+        shape = (len(paths), height_px, width_px, 3)
+        if cache is None:
+            values: Values = np.empty(shape, dtype=np.uint8)
+            _fill(values, paths, progress=progress)
+            return cls(values, index, key)
+        file = Path(cache) / f"pixels-{height_px}x{width_px}-{key}.npy"
+        if not file.is_file():
+            with atomic(file) as partial:
+                numpy_files: Any = np.lib.format  # without types
+                written = numpy_files.open_memmap(partial, "w+", np.uint8, shape)
+                _fill(written, paths, progress=progress)
+                written.flush()
+        return cls(np.load(file, mmap_mode="r", allow_pickle=False), index, key)
+
+    def rows(self, imageset: ImageSet) -> Rows:
+        """Return where the pixels of these images are: int64, shape ``(images,)``."""
+        found = self.index.get_indexer(imageset.images.index).astype(np.int64)
+        assert (found >= 0).all()
+        return found
+
+
+def _fill(values: Values, paths: list[str], *, progress: bool) -> None:
+    size = (values.shape[2], values.shape[1])
+
+    def decode(start: int) -> int:
+        chunk = paths[start : start + _CHUNK]
+        values[start : start + len(chunk)] = load_batch(chunk, size)[0]
+        return len(chunk)
+
+    with (
+        ThreadPoolExecutor() as pool,
+        tqdm(desc="decoding", total=len(paths), unit="image", disable=not progress) as bar,
+    ):
+        for count in pool.map(decode, range(0, len(paths), _CHUNK)):
+            bar.update(count)
+
+
+def _fingerprint(paths: list[str], height_px: int, width_px: int) -> str:
+    def content(path: str) -> bytes:
+        return hashlib.sha256(Path(path).read_bytes()).digest()
+
+    digest = hashlib.sha256(f"1 {height_px} {width_px}".encode())
+    with ThreadPoolExecutor() as pool:
+        for one in pool.map(content, paths):
+            digest.update(one)
+    return digest.hexdigest()[:32]

@@ -1,0 +1,145 @@
+import io
+import os
+import re
+import subprocess
+import sys
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from peta_viz.errors import MissingPartError
+from peta_viz.tracking import CnvrgLines, OnlyCnvrgLines, Tracker, tracking_uri, training_hooks
+from peta_viz.training.config import TrainConfig
+from peta_viz.training.loop import Epoch
+
+CONFIG = TrainConfig(weights=None, epochs=2)
+TABLE = pd.DataFrame(
+    {
+        "component_size": ["all", "all", "1"],
+        "head": ["gender", "a <b>: 'c'", "gender"],
+        "macro_f1": [0.5, np.nan, 0.1],
+    }
+)
+LINE = re.compile(r"cnvrg_(tag_[^\s:]+: \S.*|linechart_[^\s:]+( group: '[^'\n]+')? value: \S+)")
+
+
+def _epoch(number, name="raw/seed-0"):
+    return Epoch(name, number, 2, 1 / number, 100.0, 0.4, number == 1, None, None, (), TABLE)
+
+
+def _scores():
+    return pd.DataFrame(
+        {
+            "experiment": ["A", "C′", "A"],
+            "component_size": ["2 and more"] * 3,
+            "image_size": ["all"] * 3,
+            "source": ["all"] * 3,
+            "head": ["gender", "mean", "age"],
+            "metric": ["macro_f1"] * 3,
+            "value": [0.5, 0.25, np.nan],
+        }
+    )
+
+
+def _client(folder):
+    from mlflow import MlflowClient  # noqa: PLC0415 - after telemetry was switched off
+
+    return MlflowClient(tracking_uri(folder))
+
+
+def _runs(folder):
+    client = _client(folder)
+    (experiment,) = [e for e in client.search_experiments() if e.name == "peta-viz"]
+    return client, client.search_runs([experiment.experiment_id])
+
+
+@pytest.fixture(scope="module")
+def tracked(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("tracked")
+    hook = Tracker(folder).hook("raw/seed-0", CONFIG)
+    hook(_epoch(1))
+    # As after an interruption: another process goes on.
+    Tracker(folder).hook("raw/seed-0", CONFIG)(_epoch(2))
+    Tracker(folder).hook("raw/seed-0", replace(CONFIG, epochs=3))(_epoch(1))
+    file = folder / "reports" / "a.html"
+    file.parent.mkdir()
+    file.write_text("hello")
+    Tracker(folder).record("run out", {"root": "x" * 9000, "a:b": None}, _scores(), [file])
+    return folder
+
+
+def test_mlflow_reads_a_training_back(tracked):
+    client, runs = _runs(tracked)
+    trainings = [run for run in runs if run.info.run_name == "raw/seed-0"]
+    assert len(trainings) == 2  # the one that was carried on, and one with other settings
+    (run,) = [run for run in trainings if run.data.params["epochs"] == "2"]
+    assert run.data.params["learning_rate"] == "0.001"
+    loss = client.get_metric_history(run.info.run_id, "loss")
+    assert [(point.step, point.value) for point in loss] == [(1, 1.0), (2, 0.5)]
+    assert run.data.metrics["macro_f1/gender"] == 0.5
+    assert run.info.status == "FINISHED"
+
+
+def test_mlflow_reads_the_whole_run_back(tracked):
+    client, runs = _runs(tracked)
+    (run,) = [run for run in runs if run.info.run_name == "run out"]
+    assert run.data.params["a_b"] == "None"
+    assert run.data.metrics["A/2 and more/gender/macro_f1"] == 0.5
+    assert run.data.metrics["C prime/2 and more/mean/macro_f1"] == 0.25
+    assert [f.path for f in client.list_artifacts(run.info.run_id, "reports")] == ["reports/a.html"]
+    assert (tracked / "mlartifacts").is_dir()
+
+
+@pytest.mark.usefixtures("tracked")
+def test_mlflow_is_told_to_keep_to_itself():
+    assert os.environ["MLFLOW_DISABLE_TELEMETRY"] == "true"
+    assert os.environ["DO_NOT_TRACK"] == "true"
+
+
+def test_without_mlflow_the_message_names_the_way(tmp_path, monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
+    with pytest.raises(MissingPartError, match=r"pip install 'peta-viz\[track\]'"):
+        Tracker(tmp_path)
+
+
+def test_cnvrg_lines_are_as_its_agent_reads_them(tmp_path, capsys):
+    hooks = training_hooks(tmp_path, CONFIG, cnvrg=True)
+    (hook,) = hooks("raw/seed-0")
+    hook(_epoch(1))
+    CnvrgLines().scores(_scores())
+    lines = capsys.readouterr().out.splitlines()
+    assert all(LINE.fullmatch(line) for line in lines), lines
+    assert "cnvrg_tag_epochs: 2" in lines
+    assert "cnvrg_linechart_loss group: 'raw/seed-0' value: 1" in lines
+    assert "cnvrg_linechart_macro_f1/gender group: 'raw/seed-0' value: 0.5" in lines
+    assert "cnvrg_tag_C′_mean_macro_f1: 0.2500" in lines
+    assert not any("nan" in line for line in lines)
+
+
+def test_text_cannot_break_out_of_a_cnvrg_line():
+    stream = io.StringIO()
+    lines = CnvrgLines(stream)
+    lines.tag("a b: c", "x\ncnvrg_tag_evil: 1")
+    lines.point("f1: x", 0.5, "it's\nme")
+    assert stream.getvalue().splitlines() == [
+        "cnvrg_tag_a_b_c: x cnvrg_tag_evil: 1",
+        "cnvrg_linechart_f1_x group: 'it’s me' value: 0.5",
+    ]
+    assert all(LINE.fullmatch(line) for line in stream.getvalue().splitlines())
+
+
+def test_only_cnvrg_lines_are_passed_on():
+    stream = io.StringIO()
+    only = OnlyCnvrgLines(stream)
+    only.write("hello\ncnvrg_tag_a: 1\n")
+    only.write("cnvrg_x\ncnvrg_linechart_b value: 2\n")
+    only.flush()
+    assert stream.getvalue() == "cnvrg_tag_a: 1\ncnvrg_linechart_b value: 2\n"
+
+
+def test_nothing_is_loaded_unless_asked_for():
+    code = "import sys, peta_viz.tracking; print('mlflow' in sys.modules, 'torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["False", "False"]
