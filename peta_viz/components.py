@@ -26,6 +26,7 @@ Backend = Literal["fastdup", "exact"]
 
 FASTDUP_THRESHOLD = 0.96
 REID_THRESHOLD = 0.70
+_EXHAUSTIVE_UP_TO = 20_000  # vectors that fastdup compares all with all
 _FIGURES = ["blur", "mean", "stdv"]
 _NO_FEATURES = "fastdup gave no features for it (it may be under 10×10 pixels)"
 
@@ -302,6 +303,8 @@ def _run_fastdup(
         stats = folder / "stats"
         _call_fastdup(fastdup, stats, annotations=paths, run_stats_only=True)
         own = np.ascontiguousarray(vectors, dtype=np.float32)
+        if len(own) <= _EXHAUSTIVE_UP_TO:
+            options["nnf_mode"] = "Flat"  # its usual index misses a few neighbours
         _call_fastdup(fastdup, folder / "features", annotations=paths, embeddings=own, **options)
     pairs = pd.read_csv(folder / "features" / "similarity.csv")
     pairs = pairs.rename(columns={"from": "first", "to": "second", "distance": "similarity"})

@@ -67,6 +67,7 @@ def test_nothing_but_the_sample_and_its_last_cell_knows_the_truth():
         "report.py",
         "confusion.py",
         "intervals.py",
+        "loop.py",
         "losses.py",
         "matrices.py",
         "predict.py",
