@@ -267,6 +267,8 @@ def _columns(table: pd.DataFrame, index: list[str], columns: str, values: str) -
 def _words(table: pd.DataFrame, value: str) -> list[str]:
     sign = "+" if value == "difference" else ""
     return [
-        "–" if pd.isna(middle) else f"{middle:{sign}.3f} ({low:{sign}.3f} to {high:{sign}.3f})"
+        "–"
+        if pd.isna(middle)
+        else f"{middle:{sign}.3f} ({low:{sign}.3f} to {high:{sign}.3f})".replace("-", "−")
         for middle, low, high in zip(table[value], table["low"], table["high"], strict=True)
     ]

@@ -14,6 +14,7 @@ from peta_viz.files import write_text
 from peta_viz.imageset import ImageSet
 from peta_viz.markup import POLICY, templates
 from peta_viz.stills import show_components
+from peta_viz.tracking import without_cnvrg
 
 _WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 _SHOWN = ["size", "contested", "disagreement"]
@@ -37,8 +38,8 @@ body.jp-Notebook { max-width: 1100px; margin: 0 auto; overflow: auto; padding: 1
 def notebook_to_html(notebook: str | Path, html: str | Path, *, title: str) -> None:
     """Write an executed notebook as one HTML file without code that needs no network.
 
-    Progress bars and other standard error, and live widgets, which nothing would bring to life,
-    are left out; they stay in the notebook.
+    Progress bars and other standard error, what only a cnvrg agent reads, and live widgets, which
+    nothing would bring to life, are left out; they stay in the notebook.
     """
     nodes = nbformat.read(notebook, as_version=4)
     nodes.metadata.pop("widgets", None)
@@ -59,7 +60,8 @@ def notebook_to_html(notebook: str | Path, html: str | Path, *, title: str) -> N
 
 def _still(output: Any) -> Any:
     if output.output_type == "stream":
-        return None if output.name == "stderr" else output
+        output.text = without_cnvrg(output.text)
+        return None if output.name == "stderr" or not output.text else output
     data = output.get("data", {})
     if _WIDGET_VIEW in data:
         del data[_WIDGET_VIEW]

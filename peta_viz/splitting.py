@@ -1,5 +1,6 @@
 """Splits an image set by unit, so that nothing that belongs together lies on both sides."""
 
+import warnings
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,6 +11,11 @@ from peta_viz.agreement import component_ids
 from peta_viz.components import connect
 from peta_viz.errors import InvalidDataError, LeakError
 from peta_viz.imageset import ImageSet
+
+
+class UnevenSplitWarning(UserWarning):
+    """A unit is so large that the sides of the split cannot have their shares."""
+
 
 SPLITS: Mapping[str, float] = {"train": 0.6, "validation": 0.2, "test": 0.2}
 
@@ -145,6 +151,11 @@ def split(
     InvalidDataError
         If the shares do not add up to 1, or there are fewer units than splits.
 
+    Warns
+    -----
+    UnevenSplitWarning
+        If the largest unit holds more images than the smallest share.
+
     """
     if abs(sum(shares.values()) - 1) > 1e-9 or min(shares.values()) <= 0:  # noqa: PLR2004
         raise InvalidDataError("the split", [f"the shares {dict(shares)} must add up to 1"])
@@ -170,6 +181,13 @@ def split(
         middle = np.cumsum(sizes[order]) - sizes[order] / 2
         side[order] = np.searchsorted(bounds, middle / max(sizes[order].sum(), 1))
     _fill_empty_sides(side, sizes, len(shares))
+    if sizes.max() > min(shares.values()) * sizes.sum():
+        warnings.warn(
+            f"the largest unit holds {sizes.max():,} of {sizes.sum():,} images, so that the sides "
+            "of the split cannot have their shares: raise the threshold, or lower leak_margin",
+            UnevenSplitWarning,
+            stacklevel=2,
+        )
     names = np.array(list(shares), dtype=object)
     return imageset.with_columns(
         split=pd.Series(names[side[unit]], index=imageset.images.index, dtype="str"), unit=unit

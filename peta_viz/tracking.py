@@ -219,6 +219,11 @@ class CnvrgLines:
         print(line, file=self._stream or sys.stdout, flush=True)
 
 
+def without_cnvrg(text: str) -> str:
+    """Return a text without the lines that `CnvrgLines` prints."""
+    return "".join(line for line in text.splitlines(keepends=True) if not _CNVRG.match(line))
+
+
 class OnlyCnvrgLines:
     """A stream that passes on what `CnvrgLines` printed, and swallows the rest."""
 

@@ -10,7 +10,14 @@ import pandas as pd
 import pytest
 
 from peta_viz.errors import MissingPartError
-from peta_viz.tracking import CnvrgLines, OnlyCnvrgLines, Tracker, tracking_uri, training_hooks
+from peta_viz.tracking import (
+    CnvrgLines,
+    OnlyCnvrgLines,
+    Tracker,
+    tracking_uri,
+    training_hooks,
+    without_cnvrg,
+)
 from peta_viz.training.config import TrainConfig
 from peta_viz.training.loop import Epoch
 
@@ -137,6 +144,7 @@ def test_only_cnvrg_lines_are_passed_on():
     only.write("cnvrg_x\ncnvrg_linechart_b value: 2\n")
     only.flush()
     assert stream.getvalue() == "cnvrg_tag_a: 1\ncnvrg_linechart_b value: 2\n"
+    assert without_cnvrg("hello\ncnvrg_tag_a: 1\ncnvrg_x\n") == "hello\ncnvrg_x\n"
 
 
 def test_nothing_is_loaded_unless_asked_for():
