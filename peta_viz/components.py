@@ -295,7 +295,11 @@ def _run_fastdup(
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return the pairs and, per row of `paths`, the figures (NaN where fastdup has none)."""
     fastdup = _import_fastdup()
-    options: dict[str, Any] = {"ccthreshold": threshold, "threshold": 0.0, "nearest_neighbors_k": neighbours}
+    options: dict[str, Any] = {
+        "ccthreshold": threshold,
+        "threshold": 0.0,
+        "nearest_neighbors_k": neighbours,
+    }
     if vectors is None:
         _call_fastdup(fastdup, folder / "features", annotations=paths, **options)
         stats = folder / "features"

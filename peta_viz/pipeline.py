@@ -121,6 +121,7 @@ def run_stages(
             shutil.rmtree(out / "models", ignore_errors=True)
         stamp = ""
         seconds: dict[str, float] = {}
+        anew = False
         for number, stage in enumerate(STAGES):
             own = {name: given[name] for name in accepted[stage.name] if name in given}
             stamp = _stamp(stage, own, stamp)
@@ -129,7 +130,7 @@ def run_stages(
                 for later in STAGES[number:]:
                     _marker(out, later).unlink(missing_ok=True)
                 say(f"{stage.name} …")
-                done = _run_stage(out, stage, own, stamp)
+                done, anew = _run_stage(out, stage, own, stamp), True
                 say(f"{stage.name} done in {done:.0f} s")
             else:
                 say(f"{stage.name} was done before, kept")
@@ -138,7 +139,7 @@ def run_stages(
         for note in notes:
             say(f"warning: {note}")
         index = write_index(out, parameters=given, seconds=seconds, notes=notes)
-        if given.get("track"):
+        if anew and given.get("track"):
             _track(out, given, index)
         return index
 

@@ -1,5 +1,6 @@
 import re
 
+import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
@@ -7,7 +8,7 @@ from peta_viz.cli import app
 from tests.conftest import run_cli
 
 
-@pytest.mark.parametrize("command", ["run", "sample", "lab"])
+@pytest.mark.parametrize("command", ["run", "predict", "sample", "lab"])
 def test_every_option_has_help(command):
     text = (
         CliRunner().invoke(app, [command, "--help"], env={"COLUMNS": "200", "NO_COLOR": "1"}).output
@@ -34,3 +35,29 @@ def test_sample_prints_where_it_is(tmp_path):
 
 def test_version():
     assert re.fullmatch(r"\d+\.\d+\.\d+\n", run_cli("--version").stdout)
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+def test_predict_writes_a_row_per_image(run_folder, tmp_path, suffix):
+    checkpoint = run_folder / "models" / "raw" / "seed-0" / "best.pt"
+    images = run_folder / "sample" / "PETA dataset" / "CUHK" / "archive"
+    out = tmp_path / f"said{suffix}"
+    done = run_cli("predict", checkpoint, images, "--out", out)
+    frame = pd.read_csv(out) if suffix == ".csv" else pd.read_parquet(out)
+    assert f"{len(frame)} images predicted, 0 could not be decoded" in done.stdout
+    assert set(frame["gender"]) <= {"personalFemale", "personalMale"}
+    assert frame["personalMale"].between(0, 1).all()
+
+
+def test_predict_says_what_is_wrong(tmp_path):
+    (tmp_path / "model.pt").write_text("hello")
+    (tmp_path / "a.png").write_text("hello")
+    done = run_cli("predict", tmp_path / "model.pt", tmp_path, "--out", "a.txt", check=False)
+    assert "expected a .csv or .parquet file, but got a.txt" in done.stderr
+    done = run_cli("predict", tmp_path / "model.pt", tmp_path, check=False)
+    assert "it is not a peta-viz checkpoint" in done.stderr
+
+
+def test_seeds_are_numbers(tmp_path):
+    done = run_cli("run", "--out", tmp_path, "--seeds", "0,one", check=False)
+    assert "expected such as 0,1,2, but got '0,one'" in done.stderr

@@ -13,10 +13,12 @@ import pytest
 
 from peta_viz import pipeline
 from peta_viz.errors import InvalidDataError, PetaVizError, StageError
+from peta_viz.evaluation import headline
 from peta_viz.imageset import ImageSet
 from peta_viz.peta import read_peta
 from peta_viz.pipeline import STAGES, known_parameters, run_stages
 from peta_viz.sample import RELEASE
+from peta_viz.tracking import tracking_uri
 from tests.conftest import QUICK, run_cli
 
 TABLES = ["images", "labels", "pairs", "components", "cleaning", "predictions"]
@@ -55,6 +57,26 @@ def test_train_and_validation_share_no_unit(run_folder):
     images = ImageSet.from_parquet(run_folder).images
     for column in ("component_id", "person_id"):
         assert images.groupby(column)["split"].nunique().max() == 1
+
+
+def test_mlflow_reads_the_run_back(run_folder):
+    from mlflow import MlflowClient  # noqa: PLC0415 - it takes seconds to load
+
+    client = MlflowClient(tracking_uri(run_folder))
+    (experiment,) = [e for e in client.search_experiments() if e.name == "peta-viz"]
+    runs = {run.info.run_name: run for run in client.search_runs([experiment.experiment_id])}
+    assert set(runs) == {"raw/seed-0", "cleaned/seed-0", "run out"}
+    training = pd.read_csv(run_folder / "training.csv")
+    own = training[training["trained_on"] == "cleaned"]
+    points = client.get_metric_history(runs["cleaned/seed-0"].info.run_id, "loss")
+    assert [point.value for point in points] == pytest.approx(own["loss"].tolist())
+    whole = runs["run out"]
+    assert whole.data.params["epochs"] == "2"
+    scores = pd.read_csv(run_folder / "experiments.csv", dtype={"component_size": "str"})
+    mean = headline(scores, "all").loc["mean", "A"]
+    assert whole.data.metrics["A/all/mean/macro_f1"] == pytest.approx(mean)
+    notebooks = client.list_artifacts(whole.info.run_id, "notebooks")
+    assert [f.path for f in notebooks] == [f"notebooks/{stage.name}.ipynb" for stage in STAGES]
 
 
 def test_no_connection_beyond_this_machine(traced_run):

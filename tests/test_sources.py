@@ -2,7 +2,7 @@ import pandas as pd
 import pytest
 
 from peta_viz.errors import InvalidDataError
-from peta_viz.sources import read_images
+from peta_viz.sources import find_images, read_images
 
 
 @pytest.fixture
@@ -71,3 +71,29 @@ def test_text_of_a_csv_stays_as_it_stands(tmp_path, write_image):
     assert list(imageset.labels) == ["cat", "hat=Cap", "hat=NA", "hat=None"]
     assert imageset.images["person_id"].tolist() == ["007", "7", "007"]
     assert imageset.known["cat"].tolist() == [True, False, True]
+
+
+def test_images_of_a_folder_or_a_table(table):
+    folder = table.parent
+    (folder / "notes.txt").write_text("no image")
+    paths, components = find_images(folder)
+    assert paths == [str(folder / "pictures" / f"{n}.png") for n in range(3)]
+    assert components is None
+    found, components = find_images(table, path_column="file", component_column="who")
+    assert found == paths
+    assert components == ["p", "p", "q"]
+    moved, _ = find_images(table, path_column="file", root=folder / "pictures")
+    assert moved[0] == str(folder / "pictures" / "pictures" / "0.png")
+
+
+def test_mistakes_in_a_table_to_predict_are_told(table):
+    with pytest.raises(InvalidDataError, match=r"no column 'path'; the columns are 'file', 'cat'"):
+        find_images(table)
+    with pytest.raises(InvalidDataError, match="there is no such file"):
+        find_images(table.with_name("gone.csv"))
+    pd.DataFrame({"path": ["../a.png", None]}).to_csv(table.with_name("u.csv"), index=False)
+    with pytest.raises(InvalidDataError, match="column 'path' is empty in 1 rows"):
+        find_images(table.with_name("u.csv"))
+    pd.DataFrame({"path": ["../a.png"]}).to_csv(table.with_name("u.csv"), index=False)
+    with pytest.raises(InvalidDataError, match=r"'\.\./a\.png' leads out of the folder"):
+        find_images(table.with_name("u.csv"))

@@ -67,7 +67,7 @@ class HeadTruth:
         """Return the mean loss over what is known of these components; 0 if nothing is."""
         values, known = self.values[rows], self.known[rows]
         if not known.any():
-            return logits.new_zeros(())
+            return 0 * logits.sum()  # which still has a gradient
         logits, values = logits[known], values[known]
         if self.head.kind == "exclusive":
             each = functional.cross_entropy(logits, values, reduction="none")

@@ -46,6 +46,10 @@ def test_what_is_not_known_has_no_part():
     assert _loss(targets, logits) == pytest.approx(expected.item(), rel=1e-6)
     nothing = _targets(np.zeros((2, 4)), np.zeros((2, 4), dtype=bool))
     assert _loss(nothing, logits) == 0
+    truth = HeadTruth.of(nothing, HEADS[0], PLAIN)
+    free = torch.zeros(2, 2, requires_grad=True)
+    truth.loss(free, torch.arange(2), PLAIN).backward()  # a batch may be like that
+    assert free.grad.tolist() == [[0, 0], [0, 0]]
 
 
 def test_focal_loss_weighs_down_what_is_right():

@@ -47,5 +47,5 @@ def test_other_content_or_size_is_another_key(imageset, tmp_path):
 def test_an_interrupted_decoding_leaves_nothing_that_would_be_read(imageset, tmp_path, monkeypatch):
     monkeypatch.setattr(pixels_module, "load_batch", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
-        _store(imageset, tmp_path)
-    assert not list(tmp_path.iterdir())
+        _store(imageset, tmp_path / "cache")
+    assert not list((tmp_path / "cache").iterdir())
