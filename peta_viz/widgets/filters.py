@@ -116,10 +116,16 @@ def image_order(catalogue: Catalogue, images: Mask, sort_by: str, *, descending:
 
 def result_names(catalogue: Catalogue) -> list[str]:
     """Return what can be asked about the experiments."""
+    return list(_results(catalogue))
+
+
+def _results(catalogue: Catalogue) -> dict[str, list[tuple[str, bool]]]:
+    """Return by name which experiments must be right, and which wrong."""
     names = list(catalogue.results)
-    single = [f"{name} {answer}" for name in names for answer in ("right", "wrong")]
-    pairs = [f"{a} right, {b} wrong" for a, b in itertools.permutations(names, 2)]
-    return [*single, *pairs]
+    asked: list[list[tuple[str, bool]]] = [[(name, r)] for name in names for r in (True, False)]
+    asked += [[(a, True), (b, False)] for a, b in itertools.permutations(names, 2)]
+    words = {True: "right", False: "wrong"}
+    return {", ".join(f"{name} {words[right]}" for name, right in one): one for one in asked}
 
 
 def _ranks(values: "pd.Series[Any]", *, descending: bool) -> Rows:
@@ -142,9 +148,8 @@ def _component_mask(catalogue: Catalogue, filters: Filters) -> Mask:
     if filters.label and filters.label_state == "contested":
         fits &= catalogue.contested([filters.label])
     if filters.result:
-        for part in filters.result.split(", "):
-            experiment, _, answer = part.rpartition(" ")
-            fits &= _result(catalogue, experiment, filters.head, right=answer == "right")
+        for experiment, right in _results(catalogue)[filters.result]:
+            fits &= _result(catalogue, experiment, filters.head, right=right)
     elif filters.head:
         (head,) = (head for head in catalogue.imageset.heads if head.name == filters.head)
         fits &= catalogue.contested(head.labels)

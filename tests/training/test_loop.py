@@ -1,6 +1,10 @@
+import signal
+import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
@@ -151,3 +155,20 @@ def test_tuned_thresholds_are_those_of_the_validation_side(task, tmp_path):
     tuned = _train(task, tmp_path / "tuned", replace(CONFIG, tune_thresholds=True), [told.append])
     assert (tuned["validation_f1"] >= plain["validation_f1"]).all()
     assert tuned["loss"].tolist() == plain["loss"].tolist()  # training itself is the same
+
+
+def test_killed_in_mid_epoch_it_carries_on_to_the_same_metrics(tmp_path):
+    def run(name, dies_at):
+        (tmp_path / name).mkdir(exist_ok=True)
+        command = [sys.executable, "-m", "tests.training.killed", tmp_path / name, str(dies_at)]
+        return subprocess.run(command, capture_output=True, check=False).returncode
+
+    assert run("whole", 0) == 0
+    assert run("cut", 5) == -signal.SIGKILL  # three batches an epoch: in the second one
+    assert not (tmp_path / "cut" / "history.csv").exists()
+    assert len(torch.load(tmp_path / "cut" / "last.pt", weights_only=True)["history"]) == 1
+    assert run("cut", 0) == 0
+    whole, cut = (pd.read_csv(tmp_path / name / "history.csv") for name in ("whole", "cut"))
+    pd.testing.assert_frame_equal(whole, cut, check_exact=True)
+    models = [load_model(tmp_path / name / "best.pt")[0].state_dict() for name in ("whole", "cut")]
+    assert all(torch.equal(models[0][key], models[1][key]) for key in models[0])

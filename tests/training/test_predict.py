@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from peta_viz.errors import InvalidDataError
+from peta_viz.images import load_batch
 from peta_viz.imageset import Head
 from peta_viz.training import predict as predict_module
 from peta_viz.training.checkpoints import load_model, new_model, save
@@ -16,9 +17,12 @@ CONFIG = TrainConfig(height_px=32, width_px=32, stem="shared", weights=None)
 
 
 @pytest.fixture
-def checkpoint(tmp_path):
+def checkpoint(tmp_path, paths):
     torch.manual_seed(0)
     model = new_model(HEADS, CONFIG, weights=None)
+    seen = load_batch(paths, (32, 32))[0][:, None]
+    for _ in range(30):  # or batch normalisation would let all images look alike
+        model(torch.from_numpy(seen))
     state = {"config": CONFIG.__dict__, "model": model.state_dict()}
     state["heads"] = [(head.name, list(head.labels), head.kind) for head in HEADS]
     save(tmp_path / "model.pt", state)

@@ -200,6 +200,19 @@ def test_a_nullable_column_is_no_where_it_is_missing(small):
     assert shown(catalogue, query="many > 3") == "dfg"
 
 
+def test_a_comma_in_an_experiment_is_part_of_its_name(catalogue, small):
+    results = {"D, cleaned": catalogue.results["A"], "A": catalogue.results["C"]}
+    comma = Catalogue.of(small, catalogue.components, results=results)
+    assert "D, cleaned right, A wrong" in result_names(comma)
+    for asked, same in (
+        ("D, cleaned right", "A right"),
+        ("D, cleaned right, A wrong", "A right, C wrong"),
+        ("A right, D, cleaned wrong", "C right, A wrong"),
+    ):
+        found = image_mask(comma, Filters(result=asked))
+        assert found.tolist() == image_mask(catalogue, Filters(result=same)).tolist()
+
+
 def test_results(catalogue, small):
     assert result_names(catalogue) == [
         "A right",
