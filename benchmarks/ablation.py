@@ -1,9 +1,11 @@
-"""What each part of the recipe is worth: variants of the settings, judged on raw test labels.
+"""What each part of the recipe is worth: variants of the settings, judged on raw labels.
 
 ``python -m benchmarks.ablation --run RUN --weights FILE`` takes the image set of a run folder and
 trains every variant on its raw labels; it can be interrupted and given again. "One by one" is plain
 fine-tuning: each image with its own labels, as many images per step and as many steps as the
-others; it is judged on the same images of each component, with the mean of its probabilities.
+others (in fewer epochs, so that its best is chosen from fewer); it is judged on three images of
+each component, with the mean of its probabilities. Variants are judged on validation, where the defaults
+are chosen; `--side test` is for what was chosen, once.
 """
 
 import argparse
@@ -57,9 +59,9 @@ VARIANTS: dict[str, dict[str, Any]] = {
 
 
 def run_variant(
-    name: str, imageset: ImageSet, config: TrainConfig, folder: Path, cache: Path
+    name: str, imageset: ImageSet, config: TrainConfig, folder: Path, cache: Path, split: str
 ) -> pd.DataFrame:
-    """Train one variant, and return what it says of the test side."""
+    """Train one variant, and return what it says of one side of the split."""
     alone = name.startswith(BASE)
     pixels = PixelStore.of(imageset, config.height_px, config.width_px, cache=cache)
     own = imageset
@@ -81,9 +83,9 @@ def run_variant(
         )
     train(own, config, folder, pixels=pixels, name=name)
     model, _, heads = load_model(folder / BEST)
-    test = side_of(imageset, "test")
-    targets = component_targets(test, "majority")
-    rows = Groups.of(test, pixels.rows(test)).draw(3 if alone else config.images_per_group)
+    side = side_of(imageset, split)
+    targets = component_targets(side, "majority")
+    rows = Groups.of(side, pixels.rows(side)).draw(3 if alone else config.images_per_group)
     if alone:
         each = predict(model, rows.reshape(-1, 1), pixels.values, heads)
         values = each.to_numpy().reshape(*rows.shape, -1).mean(axis=1)
@@ -94,23 +96,26 @@ def run_variant(
 
 
 def measure(
-    imageset: ImageSet, base: TrainConfig, names: Sequence[str], seeds: int, folder: Path
+    imageset: ImageSet,
+    base: TrainConfig,
+    names: Sequence[str],
+    seeds: int,
+    folder: Path,
+    split: str,
 ) -> tuple[pd.DataFrame, dict[str, float]]:
-    """Run the variants; returns predictions, and minutes per training of those trained now."""
+    """Run the variants; returns predictions, and minutes of the last training of each."""
     parts, minutes = [], {}
     for seed in range(seeds):
         for name in names:
             config = replace(base, seed=seed, **VARIANTS[name])
             own = folder / name.replace(" ", "-") / f"seed-{seed}"
-            kept = own / "predictions.parquet"
-            if not kept.is_file():
-                started = time.monotonic()
-                found = run_variant(name, imageset, config, own, folder.parent / "cache")
-                minutes[name] = (time.monotonic() - started) / 60
-                found.to_parquet(kept, index=False)
-                print(f"{name}, seed {seed}: {minutes[name]:.1f} min", flush=True)  # noqa: T201
+            started = time.monotonic()
+            # What was trained before with these data and settings is not trained again.
+            found = run_variant(name, imageset, config, own, folder.parent / "cache", split)
+            minutes[name] = (time.monotonic() - started) / 60
+            print(f"{name}, seed {seed}: {minutes[name]:.1f} min", flush=True)  # noqa: T201
             state = {"experiment": name, "trained_on": "raw", "judged_on": "raw", "seed": seed}
-            parts.append(pd.read_parquet(kept).assign(**state))
+            parts.append(found.assign(**state))
     return pd.concat(parts, ignore_index=True), minutes
 
 
@@ -147,6 +152,7 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=12)
     parser.add_argument("--min-component-size", type=int, default=2)
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--side", default="validation", choices=["validation", "test"])
     parser.add_argument("--only", nargs="*", default=list(VARIANTS), choices=list(VARIANTS))
     parser.add_argument("--out", default="benchmarks/ablation")
     options = parser.parse_args()
@@ -157,11 +163,13 @@ def main() -> None:
         weights=options.weights,
     )
     folder = Path(options.run) / "ablation"
-    predictions, minutes = measure(imageset, base, options.only, options.seeds, folder)
+    predictions, minutes = measure(
+        imageset, base, options.only, options.seeds, folder, options.side
+    )
     scores = score_experiments(predictions, imageset)
     pairs = [(name, BASE) for name in options.only if name != BASE]
     differences = compare_experiments(predictions, imageset, pairs)
-    words = f"{base}; {options.seeds} seeds; {in_words()}"
+    words = f"{base}; judged on {options.side}; {options.seeds} seeds; {in_words()}"
     text = f"{words}\n\n{table(scores, differences, options.only)}\n"
     print(text, json.dumps(minutes), flush=True)  # noqa: T201 - what it is for
     write_text(Path(options.out).with_suffix(".md"), text)

@@ -60,6 +60,8 @@ def measure(imageset: ImageSet, config: TrainConfig, steps: int, rounds: int, ca
     model = model.to(memory_format=torch.channels_last)
     optimiser = torch.optim.AdamW(model.parameters(), weight_decay=config.weight_decay)
     count = steps * config.batch_size
+    if count > len(side.targets.values):
+        raise SystemExit(f"{count} groups are needed, and there are {len(side.targets.values)}")
     few = loop.Side(side.targets, _first(side.groups, count))
     drawn = few.groups.draw(config.images_per_group, np.random.default_rng(0))
     images = len(drawn) * config.images_per_group
@@ -120,7 +122,7 @@ def main() -> None:
     """Print a table, and write it beside this file."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--root", help="a PETA release; the generated sample by default")
-    parser.add_argument("--steps", type=int, default=12)
+    parser.add_argument("--steps", type=int, default=4)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--height-px", type=int, default=128)
     parser.add_argument("--width-px", type=int, default=64)

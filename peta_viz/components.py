@@ -19,7 +19,15 @@ from peta_viz.embedding import Vectors
 from peta_viz.errors import InvalidDataError, MissingPartError
 from peta_viz.images import problems_of
 from peta_viz.imageset import ImageSet
-from peta_viz.links import MELTED_SHARE, Links, Rows, nearest_pairs, suggest_threshold, unique_pairs
+from peta_viz.links import (
+    MELTED_SHARE,
+    Links,
+    Rows,
+    nearest_pairs,
+    pairs_above,
+    suggest_threshold,
+    unique_pairs,
+)
 from peta_viz.links import connect as connect  # noqa: PLC0414 - splitting looks for it here
 
 Backend = Literal["fastdup", "exact"]
@@ -175,6 +183,36 @@ def find_pairs(
     imageset = _explain(imageset, lost, otherwise=_NO_FEATURES)
     ids = imageset.images.index
     return imageset, pairs.assign(first=ids[pairs["first"]], second=ids[pairs["second"]])
+
+
+def near_pairs(
+    imageset: ImageSet, pairs: pd.DataFrame, above: float, vectors: Vectors | None = None
+) -> pd.DataFrame:
+    """Find the pairs that a split should not part: those more similar than a threshold.
+
+    Parameters
+    ----------
+    imageset
+        The images.
+    pairs
+        As `find_pairs` returns. It holds only the nearest neighbours of each image: of a group of
+        look-alikes larger than that it misses some.
+    above
+        Similarity.
+    vectors
+        Those of `embed`, rows as in `imageset`: with them all are compared with all.
+
+    Returns
+    -------
+    DataFrame
+        In the form of `pairs`.
+
+    """
+    if vectors is None:
+        return pairs[pairs["similarity"] > above]
+    ids = imageset.images.index
+    found = pairs_above(vectors, above)
+    return found.assign(first=ids[found["first"]], second=ids[found["second"]])
 
 
 def link(imageset: ImageSet, pairs: pd.DataFrame, threshold: float) -> ImageSet:

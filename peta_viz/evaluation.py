@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -176,6 +177,17 @@ def component_sources(imageset: ImageSet) -> "pd.Series[str]":
     first = images.groupby("component_id")["subset"].first()
     words = np.where(first == BY_IMAGE, BY_IMAGE, f"all but {BY_IMAGE}")
     return pd.Series(words, index=first.index, name="source", dtype="str")
+
+
+def read_scores(file: str | Path) -> pd.DataFrame:
+    """Read what `score_experiments` or `compare_experiments` returned, from a CSV file."""
+    numbers = ("value", "difference", "low", "high", "spread")
+    return pd.read_csv(
+        file,
+        dtype={"component_size": "str", "label": "str"},
+        keep_default_na=False,  # a head may be called None
+        na_values={name: [""] for name in numbers},
+    )
 
 
 def mean_macro_f1(table: pd.DataFrame, component_size: str = ALL) -> float:

@@ -58,7 +58,7 @@ def train_models(
     *,
     seeds: Sequence[int] = (),
     report_every: int = 0,
-    hooks: Callable[[str], Sequence[Hook]] = lambda _: (),
+    hooks: Callable[[TrainConfig], Sequence[Hook]] = lambda _: (),
     cache: str | Path | None = None,
     progress: bool = True,
 ) -> pd.DataFrame:
@@ -80,7 +80,7 @@ def train_models(
         Write what is predicted of the validation side every so many epochs, and of the best one,
         beside the checkpoints; 0 writes nothing.
     hooks
-        From the name of a training, such as ``"raw/seed-0"``, to what is called after each epoch.
+        From the settings of a training, with its seed, to what is called after each epoch.
     cache
         Folder for the decoded images; see `PixelStore.of`.
     progress
@@ -98,15 +98,15 @@ def train_models(
     histories = []
     for seed in seeds or (config.seed,):
         for state, chosen in sets.items():
-            name = f"{state}/seed-{seed}"
+            name, settings = f"{state}/seed-{seed}", replace(config, seed=seed)
             own = Path(folder) / name
-            called = list(hooks(name))
+            called = list(hooks(settings))
             if report_every:
                 judged = side_of(chosen, "validation")
                 called.append(EpochReports(own / "epochs", judged, every=report_every))
             history = train(
                 chosen,
-                replace(config, seed=seed),
+                settings,
                 own,
                 pixels=pixels,
                 name=name,
@@ -124,6 +124,7 @@ def run_experiments(
     cleaning: Cleaning,
     folder: str | Path,
     *,
+    seeds: Sequence[int] = (),
     curation: Cleaning | None = None,
     split: str = "test",
     cache: str | Path | None = None,
@@ -137,6 +138,8 @@ def run_experiments(
         As for `train_models`.
     folder
         Where `train_models` left its checkpoints.
+    seeds
+        Whose models; by default all that are in `folder`, which may be of an earlier training.
     curation
         What a person's decisions make of the raw image set; without it there is no experiment that
         is judged on curated labels.
@@ -167,7 +170,7 @@ def run_experiments(
     sets = {state: side_of(chosen, split) for state, chosen in sets.items()}
     grid = [experiment for experiment in EXPERIMENTS if experiment.judged_on in sets]
     found = []
-    for seed in trained_seeds(folder):
+    for seed in seeds or trained_seeds(folder):
         for state in ("raw", "cleaned"):
             checkpoint = Path(folder) / state / f"seed-{seed}" / BEST
             own = [experiment for experiment in grid if experiment.trained_on == state]

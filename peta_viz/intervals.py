@@ -1,4 +1,4 @@
-"""Scores of experiments with intervals, by drawing units and seeds anew."""
+"""Scores of experiments with intervals, by weighing units and seeds at random."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,21 +19,23 @@ from peta_viz.evaluation import (
     tally,
 )
 from peta_viz.imageset import Head, ImageSet
-from peta_viz.metrics import Metric, Tally, nan_mean, score
+from peta_viz.metrics import Tally, label_f1, nan_mean, score
 from peta_viz.splitting import units
 from peta_viz.training.data import Targets
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]
-Scores = dict[tuple[str, Metric], Floats]
+Key = tuple[str, str, str]
+Scores = dict[Key, Floats]
 
 RESAMPLES = 1_000
 _LEVEL = (2.5, 97.5)
 _KEYS = ["experiment", "trained_on", "judged_on"]
+_WHAT = ["head", "label", "metric"]
 
 
 @dataclass(frozen=True, eq=False)
 class _Plan:
-    """Who is judged, and how often each unit and each seed is drawn.
+    """Who is judged, and what each unit and each seed weighs in each draw.
 
     Parameters
     ----------
@@ -46,7 +48,7 @@ class _Plan:
     unit_of
         int64 series: the number of the unit of each component.
     units
-        float64, shape ``(1 + draws, units)``; the first row is each once, as they are.
+        float64, shape ``(1 + draws, units)``, positive; the first row is each once, as they are.
     seeds
         float64, shape ``(1 + draws, seeds)``, each row adding up to 1; the first is all alike.
 
@@ -77,8 +79,8 @@ class _Plan:
             )
         count = len(names)
         rng = np.random.default_rng(0)
-        drawn = rng.multinomial(count, np.full(count, 1 / count), size=resamples)
-        chosen = rng.multinomial(seeds, np.full(seeds, 1 / seeds), size=resamples) / seeds
+        drawn = rng.dirichlet(np.ones(count), size=resamples) * count
+        chosen = rng.dirichlet(np.ones(seeds), size=resamples)
         sources = component_sources(imageset)
         return cls(
             experiments,
@@ -104,35 +106,38 @@ def score_experiments(
         The raw images with `component_id`: they say what the units are, how large the images are
         and where they are from.
     resamples
-        How often units and seeds are drawn.
+        How many draws of weights.
 
     Returns
     -------
     DataFrame
         One row per experiment, slice, head and metric: `experiment`, `trained_on`, `judged_on`,
         `component_size`, `image_size`, `source`, `head` (and ``mean``, over the heads that have
-        the metric), `metric`, `components` that count, `value` (mean over the seeds), `low`,
-        `high` (95 %), `seeds` and `spread` (standard deviation over the seeds; NaN of one).
+        the metric), `label` (empty, but for the metric ``f1``, which is of one label), `metric`,
+        `components` that count for the head, `value` (mean over the seeds), `low`, `high` (95 %),
+        `seeds` and `spread` (standard deviation over the seeds; NaN of one).
 
     Notes
     -----
-    A percentile bootstrap. Each draw takes units with replacement, because components of one
-    person are not independent, and, independently of them, seeds with replacement. With few seeds
-    the second part is coarse. The split itself is not drawn anew.
+    Rubin's Bayesian bootstrap (1981): each draw weighs the units, because components of one person
+    are not independent, with weights of a flat Dirichlet distribution, and apart from them the
+    seeds. Drawing units with replacement instead would leave rare labels out of many draws, and so
+    out of their macro F1, which would rise. With few seeds their part is coarse. The split itself
+    is not drawn anew.
 
     """
     plan = _Plan.of(predictions, imageset, resamples)
     rows = []
     for experiment in plan.experiments:
         states = _states(predictions, experiment)
-        for cut, found in _by_slice(plan, experiment, imageset.heads):
+        for cut, found in _by_slice(plan, plan.experiments[experiment], imageset.heads):
             place = (experiment, *states, cut.component_size, cut.image_size, cut.source)
-            for key, (values, single, count) in found.items():
-                spread = float(np.std(single, ddof=1)) if len(single) > 1 else np.nan
-                numbers = (count, values[0], *_interval(values), len(single), spread)
-                rows.append((*place, *key, *numbers))
+            for key, one in found.items():
+                spread = float(np.std(one.single, ddof=1)) if len(one.single) > 1 else np.nan
+                numbers = (one.count, one.values[0], *_interval(one.values))
+                rows.append((*place, *key, *numbers, len(one.single), spread))
     names = ["components", "value", "low", "high", "seeds", "spread"]
-    return pd.DataFrame(rows, columns=[*_KEYS, *SLICE, "head", "metric", *names])
+    return pd.DataFrame(rows, columns=[*_KEYS, *SLICE, *_WHAT, *names])
 
 
 def compare_experiments(
@@ -142,7 +147,10 @@ def compare_experiments(
     *,
     resamples: int = RESAMPLES,
 ) -> pd.DataFrame:
-    """Score the difference of two experiments over the components that both judged, in pairs.
+    """Score the difference of two experiments over what both judged, in pairs.
+
+    A component, or a label of it, that does not count in one of them counts in neither; slices go
+    by the sizes in the second one; the mean is over the heads that have a score in both.
 
     Parameters
     ----------
@@ -156,8 +164,8 @@ def compare_experiments(
     -------
     DataFrame
         One row per pair, slice, head and metric: `experiment`, `against`, the columns of the
-        slice, `head`, `metric`, `components`, `difference`, `low`, `high` (95 %; both experiments
-        see the same draws) and `seeds`.
+        slice, `head`, `label`, `metric`, `components`, `difference`, `low`, `high` (95 %; both
+        experiments see the same draws) and `seeds`.
 
     """
     plan = _Plan.of(predictions, imageset, resamples)
@@ -165,17 +173,17 @@ def compare_experiments(
     for one, other in pairs:
         if one not in plan.experiments or other not in plan.experiments:
             continue
-        ids = [plan.experiments[name][0].truth.index for name in (one, other)]
-        shared = ids[0].intersection(ids[1])
-        sides = [_by_slice(plan, name, imageset.heads, shared) for name in (one, other)]
-        for (cut, first), (_, second) in zip(*sides, strict=True):
-            for key in [key for key in first if key in second]:
-                values = first[key][0] - second[key][0]
-                place = (one, other, cut.component_size, cut.image_size, cut.source, *key)
-                count, seeds = min(first[key][2], second[key][2]), len(first[key][1])
-                rows.append((*place, count, values[0], *_interval(values), seeds))
+        sides = _shared(plan.experiments[one], plan.experiments[other], imageset.heads)
+        found = [_by_slice(plan, side, imageset.heads) for side in sides]
+        for (cut, first), (_, second) in zip(*found, strict=True):
+            changes = {key: first[key].values - second[key].values for key in first}
+            changes |= _means(changes)
+            place = (one, other, cut.component_size, cut.image_size, cut.source)
+            for key, values in changes.items():
+                numbers = (first[key].count, values[0], *_interval(values), len(first[key].single))
+                rows.append((*place, *key, *numbers))
     names = ["components", "difference", "low", "high", "seeds"]
-    return pd.DataFrame(rows, columns=["experiment", "against", *SLICE, "head", "metric", *names])
+    return pd.DataFrame(rows, columns=["experiment", "against", *SLICE, *_WHAT, *names])
 
 
 def _by_seed(predictions: pd.DataFrame) -> tuple[dict[str, list[Judged]], int]:
@@ -199,25 +207,32 @@ def _states(predictions: pd.DataFrame, experiment: str) -> tuple[str, str]:
     return str(row["trained_on"]), str(row["judged_on"])
 
 
+@dataclass(frozen=True, eq=False)
+class _Drawn:
+    """A score: a value per draw, the plain value of each seed, and how many components count."""
+
+    values: Floats
+    single: Floats
+    count: int
+
+
 def _by_slice(
-    plan: _Plan, experiment: str, heads: Sequence[Head], shared: "pd.Index | None" = None
-) -> Iterator[tuple[Slice, dict[tuple[str, Metric], tuple[Floats, Floats, int]]]]:
-    """Yield per slice, head and metric: a value per draw, the value of each seed, and the count."""
-    by_seed = plan.experiments[experiment]
+    plan: _Plan, by_seed: Sequence[Judged], heads: Sequence[Head]
+) -> Iterator[tuple[Slice, dict[Key, _Drawn]]]:
+    """Yield for each slice every score, by head, label and metric."""
     first = by_seed[0]
     tallies = [_tally(one, heads) for one in by_seed]
     unit = plan.unit_of.reindex(first.truth.index).to_numpy()
     for cut in plan.cuts:
         mask = cut.mask(first.sizes, plan.image_sizes, plan.sources)
-        if shared is not None:
-            mask = mask & first.truth.index.isin(shared)
         drawn = [_draw(one, heads, mask, unit, plan.units) for one in tallies]
         counts = {name: int(one.instances[mask, 0].sum()) for name, one in tallies[0].items()}
         counts[MEAN] = int(mask.sum())
         found = {}
         for key in drawn[0]:
             single = np.column_stack([one[key] for one in drawn])
-            found[key] = ((plan.seeds * single).sum(axis=1), single[0], counts[key[0]])
+            values = (plan.seeds * single).sum(axis=1)
+            found[key] = _Drawn(values, single[0], counts[key[0]])
         yield cut, found
 
 
@@ -225,15 +240,45 @@ def _draw(
     tallies: Mapping[str, Tally], heads: Sequence[Head], mask: Any, unit: Any, weights: Floats
 ) -> Scores:
     found: Scores = {}
-    means: dict[Metric, list[Floats]] = {}
     for head in heads:
-        own = tallies[head.name].take(mask).summed(unit[mask], weights.shape[1])
-        for metric, values in score(own.weighted(weights), head.kind).items():
-            found[head.name, metric] = values
-            means.setdefault(metric, []).append(values)
-    for metric, several in means.items():
-        found[MEAN, metric] = nan_mean(np.column_stack(several))
-    return found
+        own = tallies[head.name].take(mask).summed(unit[mask], weights.shape[1]).weighted(weights)
+        for metric, values in score(own, head.kind).items():
+            found[head.name, "", metric] = values
+        for label, values in zip(head.labels, label_f1(own).T, strict=True):
+            found[head.name, label, "f1"] = values
+    return found | _means(found)
+
+
+def _means(found: Scores) -> Scores:
+    """Return the mean over the heads of every metric; what a head does not have does not count."""
+    by_metric: dict[str, list[Floats]] = {}
+    for (head, label, metric), values in found.items():
+        if not label and head != MEAN:
+            by_metric.setdefault(metric, []).append(values)
+    return {
+        (MEAN, "", metric): nan_mean(np.column_stack(several))
+        for metric, several in by_metric.items()
+    }
+
+
+def _shared(
+    one: Sequence[Judged], other: Sequence[Judged], heads: Sequence[Head]
+) -> tuple[list[Judged], list[Judged]]:
+    """Leave of both what counts in both: components, and within them labels."""
+    ids = one[0].truth.index.intersection(other[0].truth.index)
+    sizes = other[0].sizes.reindex(ids)
+    truths = [side[0].truth.reindex(ids) for side in (one, other)]
+    counts = (truths[0] >= 0) & (truths[1] >= 0)
+    for head in heads:
+        if head.kind == "exclusive":
+            classes = [Targets(t == 1, t >= 0, sizes).classes(head) >= 0 for t in truths]
+            counts.loc[~(classes[0] & classes[1]), list(head.labels)] = False
+
+    def cut(judged: Judged) -> Judged:
+        truth = judged.truth.reindex(ids).where(counts, -1).astype("int8")
+        return Judged(judged.name, truth, judged.probability.reindex(ids), sizes)
+
+    return [cut(judged) for judged in one], [cut(judged) for judged in other]
 
 
 def _tally(one: Judged, heads: Sequence[Head]) -> dict[str, Tally]:

@@ -165,8 +165,7 @@ def nearest_pairs(
     wanted = min(neighbours, count - 1)
     if wanted < 1:
         return _frame(np.zeros(0, int), np.zeros(0, int), np.zeros(0, np.float32))
-    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-    unit = (vectors / np.where(lengths == 0, 1, lengths)).astype(np.float32)
+    unit = _normalised(vectors)
     height = max(1, block_bytes // (3 * 4 * count))
     second = np.empty((count, wanted), dtype=np.int64)
     similarity = np.empty((count, wanted), dtype=np.float32)
@@ -179,6 +178,36 @@ def nearest_pairs(
         similarity[start : start + height] = np.take_along_axis(block, nearest, axis=1)
     first = np.repeat(np.arange(count), wanted)
     return _frame(first, second.ravel(), similarity.ravel())
+
+
+def pairs_above(
+    vectors: Vectors, threshold: float, *, block_bytes: int = _BLOCK_BYTES
+) -> pd.DataFrame:
+    """Find every pair of rows that is more similar than a threshold, by comparing all with all.
+
+    Parameters
+    ----------
+    vectors
+        float32, shape ``(N, features)``; a row with NaN has no pair.
+    threshold
+        Cosine similarity, compared as float32.
+    block_bytes
+        Memory for one block of similarities.
+
+    Returns
+    -------
+    DataFrame
+        As `unique_pairs`.
+
+    """
+    unit = np.nan_to_num(_normalised(vectors))
+    height = max(1, block_bytes // (3 * 4 * max(1, len(unit))))
+    parts = []
+    for start in range(0, len(unit), height):
+        block = unit[start : start + height] @ unit[start:].T
+        first, second = np.nonzero(block > np.float32(threshold))
+        parts.append(_frame(first + start, second + start, block[first, second]))
+    return unique_pairs(len(unit), pd.concat(parts, ignore_index=True))
 
 
 def unique_pairs(count: int, pairs: pd.DataFrame) -> pd.DataFrame:
@@ -264,6 +293,11 @@ def suggest_threshold(links: Links, share: float = MELTED_SHARE) -> float | None
         key=lambda threshold: np.bincount(links.components(threshold)).max() <= share * links.count,
     )
     return thresholds[place] if place < len(thresholds) else None
+
+
+def _normalised(vectors: Vectors) -> Vectors:
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return np.asarray(vectors / np.where(lengths == 0, 1, lengths), dtype=np.float32)
 
 
 def _frame(first: Rows, second: Rows, similarity: Similarities) -> pd.DataFrame:

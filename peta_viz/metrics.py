@@ -134,7 +134,9 @@ def score(tally: Tally, kind: Literal["exclusive", "multiple"]) -> dict[Metric, 
     f1 = label_f1(tally)
     found: dict[Metric, Floats] = {"macro_f1": nan_mean(f1)}
     both = 2 * hits.sum(axis=-1)
-    found["micro_f1"] = _ratio(both, both + (extra + missed).sum(axis=-1))
+    any_judged = tally.instances[..., 0] > 0
+    micro = _ratio(both, both + (extra + missed).sum(axis=-1))
+    found["micro_f1"] = np.where(any_judged & np.isnan(micro), 0.0, micro)
     weighted = (np.nan_to_num(f1) * support).sum(axis=-1)
     found["weighted_f1"] = _ratio(weighted, support.sum(axis=-1))
     if kind == "exclusive":

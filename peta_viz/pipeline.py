@@ -14,7 +14,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 import papermill
 from filelock import FileLock, Timeout
 from jupyter_client.manager import AsyncKernelManager
@@ -22,6 +21,7 @@ from nbclient.exceptions import DeadKernelError
 
 import peta_viz
 from peta_viz.errors import InvalidDataError, PetaVizError, StageError
+from peta_viz.evaluation import read_scores
 from peta_viz.files import write_text
 from peta_viz.report import notebook_to_html, read_notes, write_index
 from peta_viz.sources import table_paths
@@ -53,7 +53,7 @@ STAGES = (
     Stage(
         "01_components",
         "Components",
-        ("images.parquet", "labels.parquet", "pairs.parquet", "notes.json", "clustering.json"),
+        ("images.parquet", "labels.parquet", "pairs.parquet", "near.parquet", "notes.json"),
     ),
     Stage("02_cleaning", "Cleaning", ("components.parquet", "cleaning.parquet")),
     Stage("03_training", "Training", ("training.csv", "models/raw", "models/cleaned")),
@@ -244,13 +244,13 @@ def _run_stage(out: Path, stage: Stage, parameters: Mapping[str, Any], stamp: st
 
 
 def _track(out: Path, parameters: Mapping[str, Any], index: Path) -> None:
-    scores = pd.read_csv(out / "experiments.csv", dtype={"component_size": "str"})
     tables = [out / name for stage in STAGES for name in stage.outputs if name.endswith(".csv")]
     pages = [
         out / folder / f"{stage.name}.{suffix}"
         for stage in STAGES
         for folder, suffix in (("notebooks", "ipynb"), ("reports", "html"))
     ]
+    scores = read_scores(out / "experiments.csv")
     Tracker(out).record(f"run {out.name}", parameters, scores, [index, *tables, *pages])
 
 

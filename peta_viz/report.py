@@ -9,7 +9,7 @@ import nbformat
 import pandas as pd
 from nbconvert import HTMLExporter
 
-from peta_viz.evaluation import difference_words, headline_words
+from peta_viz.evaluation import difference_words, headline_words, read_scores
 from peta_viz.files import write_text
 from peta_viz.imageset import ImageSet
 from peta_viz.markup import POLICY, templates
@@ -100,8 +100,7 @@ def write_index(
     components = pd.read_parquet(folder / "components.parquet")
     changes = pd.read_parquet(folder / "cleaning.parquet")
     scores, differences = (
-        pd.read_csv(folder / f"{name}.csv", dtype={"component_size": "str"})
-        for name in ("experiments", "differences")
+        read_scores(folder / f"{name}.csv") for name in ("experiments", "differences")
     )
     flag = next(name for name in components.columns if name.startswith("is_bad_component_"))
     bad = components[components[flag]].sort_values("disagreement", ascending=False)

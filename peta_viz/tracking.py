@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import pandas as pd
 
-from peta_viz.errors import MissingPartError
+from peta_viz.errors import InvalidDataError, MissingPartError
 
 if TYPE_CHECKING:
     from peta_viz.training.config import TrainConfig
@@ -22,13 +22,13 @@ DATABASE, ARTEFACTS = "mlflow.db", "mlartifacts"
 _EXPERIMENT = "peta-viz"
 _TAG = "peta_viz.training"
 _LONGEST = 6_000  # characters of a parameter that MLflow keeps
-_NOT_A_NAME = re.compile(r"[^\w\-. /]")
+_NOT_A_NAME = re.compile(r"[^\w\- ]")
 _CNVRG = re.compile(r"cnvrg_(tag|linechart)_")
 
 
 def training_hooks(
     folder: str | Path, config: "TrainConfig", *, track: bool = False, cnvrg: bool = False
-) -> "Callable[[str], Sequence[Hook]]":
+) -> "Callable[[TrainConfig], Sequence[Hook]]":
     """Return what `peta_viz.train_models` takes as its hooks.
 
     Parameters
@@ -36,7 +36,7 @@ def training_hooks(
     folder
         The run folder.
     config
-        The settings of the trainings.
+        The settings; each training has its own seed.
     track
         Log to MLflow.
     cnvrg
@@ -47,10 +47,11 @@ def training_hooks(
     lines = CnvrgLines() if cnvrg else None
     if lines:
         for key, value in asdict(config).items():
-            lines.tag(key, value)
+            if key != "seed":
+                lines.tag(key, value)
 
-    def hooks(name: str) -> "list[Hook]":
-        found: list[Hook] = [tracker.hook(name, config)] if tracker else []
+    def hooks(own: "TrainConfig") -> "list[Hook]":
+        found: list[Hook] = [tracker.hook(own)] if tracker else []
         return [*found, lines.hook] if lines else found
 
     return hooks
@@ -73,6 +74,8 @@ class Tracker:
     ------
     MissingPartError
         If MLflow is not installed.
+    InvalidDataError
+        If the folder's path has a character that the address of a database cannot hold.
 
     """
 
@@ -83,6 +86,11 @@ class Tracker:
         if importlib.util.find_spec("mlflow") is None:
             raise MissingPartError(
                 "MLflow is not installed: pip install 'peta-viz[track]', or run with --no-track"
+            )
+        if set("?#%") & set(str(Path(folder).absolute())):
+            raise InvalidDataError(
+                f"the run folder {folder}",
+                ["MLflow cannot keep its file below a path with ?, # or %: run with --no-track"],
             )
         from mlflow import MlflowClient  # noqa: PLC0415 - it takes seconds to load
 
@@ -96,16 +104,15 @@ class Tracker:
             else self._client.create_experiment(_EXPERIMENT, artifact_location=location)
         )
 
-    def hook(self, name: str, config: "TrainConfig") -> "Hook":
+    def hook(self, config: "TrainConfig") -> "Hook":
         """Return a hook that logs the settings and, after each epoch, the metrics of a training.
 
         A training that is carried on goes on in the run in which it began.
         """
-        settings = asdict(config)
-        run = self._resumed(name, repr(config)) or self._start(name, {_TAG: name}, settings)
-        self._client.set_tag(run, f"{_TAG}.config", repr(config))
 
         def log(epoch: "Epoch") -> None:
+            tags = {_TAG: f"{epoch.name} {epoch.stamp}"}
+            run = self._resumed(tags[_TAG]) or self._start(epoch.name, tags, asdict(config))
             metrics = {
                 "loss": epoch.loss,
                 "images_per_s": epoch.images_per_s,
@@ -143,8 +150,9 @@ class Tracker:
         run = self._start(name, {}, parameters)
         whole = scores[(scores["image_size"] == "all") & (scores["source"] == "all")]
         whole = whole[whole["metric"] == "macro_f1"]
-        names = whole["experiment"] + "/" + whole["component_size"] + "/" + whole["head"]
-        self._log_metrics(run, dict(zip(names + "/macro_f1", whole["value"], strict=True)))
+        parts = zip(whole["experiment"], whole["component_size"], whole["head"], strict=True)
+        names = [_path(*part, "macro_f1") for part in parts]
+        self._log_metrics(run, dict(zip(names, whole["value"], strict=True)))
         for file in files:
             self._client.log_artifact(run, str(file), file.parent.name)
         self._client.set_terminated(run)
@@ -153,22 +161,19 @@ class Tracker:
     def _start(self, name: str, tags: Mapping[str, str], settings: Mapping[str, Any]) -> str:
         run = self._client.create_run(self._experiment, run_name=name, tags=dict(tags))
         for key, value in settings.items():
-            self._client.log_param(run.info.run_id, _named(key), str(value)[:_LONGEST])
+            self._client.log_param(run.info.run_id, _path(key), str(value)[:_LONGEST])
         return str(run.info.run_id)
 
-    def _resumed(self, name: str, config: str) -> str:
+    def _resumed(self, tag: str) -> str:
         found = self._client.search_runs([self._experiment], "attributes.status = 'RUNNING'")
-        for run in found:
-            if (run.data.tags.get(_TAG), run.data.tags.get(f"{_TAG}.config")) == (name, config):
-                return str(run.info.run_id)
-        return ""
+        return next((str(run.info.run_id) for run in found if run.data.tags.get(_TAG) == tag), "")
 
     def _log_metrics(self, run: str, metrics: Mapping[str, float], step: int = 0) -> None:
         from mlflow.entities import Metric  # noqa: PLC0415 - loaded by now
 
         now = time.time_ns() // 1_000_000
         there = [
-            Metric(_named(key), float(value), now, step)
+            Metric(key, float(value), now, step)
             for key, value in metrics.items()
             if not pd.isna(value)
         ]
@@ -245,11 +250,14 @@ class OnlyCnvrgLines:
 def _scores(table: pd.DataFrame) -> dict[str, float]:
     """Return macro F1 of every head over components of all sizes."""
     own = table[table["component_size"] == "all"]
-    return {f"macro_f1/{head}": f1 for head, f1 in zip(own["head"], own["macro_f1"], strict=True)}
+    pairs = zip(own["head"], own["macro_f1"], strict=True)
+    return {_path("macro_f1", head): f1 for head, f1 in pairs}
 
 
-def _named(text: str) -> str:
-    return _NOT_A_NAME.sub("_", text.replace("′", " prime"))
+def _path(*parts: str) -> str:
+    """Join parts to a name that MLflow takes, which is a path to it."""
+    named = [_NOT_A_NAME.sub("_", part.replace("′", " prime")) for part in parts]
+    return "/".join(name if name.strip() else "_" for name in named)
 
 
 def _key(text: str) -> str:

@@ -15,6 +15,7 @@ from peta_viz.components import (
     default_threshold,
     find_pairs,
     link,
+    near_pairs,
 )
 from peta_viz.embedding import embed
 from peta_viz.errors import InvalidDataError, MissingPartError
@@ -247,3 +248,21 @@ def test_real_peta_by_both_backends(peta_root, peta_reid):
     assert (sizes > 1).sum() == pytest.approx(926, rel=0.01)
     assert sizes[sizes > 1].sum() == pytest.approx(9064, rel=0.01)
     assert sizes.max() == pytest.approx(108, rel=0.01)
+
+
+def test_near_pairs_beyond_the_nearest_neighbours_need_vectors(make_set):
+    """Two groups of look-alikes: the neighbours of each image are all of its own group."""
+    rng = np.random.default_rng(0)
+    middle = np.array([[1.0] + [0] * 7, [6.0, 1] + [0] * 6])  # 0.986 similar
+    vectors = np.repeat(middle, 4, axis=0) + rng.normal(0, 0.01, (8, 8))
+    vectors = vectors.astype(np.float32)
+    imageset = make_set(dict.fromkeys("abcdefgh", "x"))
+    pairs = nearest_pairs(vectors, 2)
+    ids = imageset.images.index
+    pairs = pairs.assign(first=ids[pairs["first"]], second=ids[pairs["second"]])
+
+    def across(found):
+        return (found["first"].isin(list("abcd")) != found["second"].isin(list("abcd"))).sum()
+
+    assert across(near_pairs(imageset, pairs, 0.95)) == 0
+    assert across(near_pairs(imageset, pairs, 0.95, vectors)) == 16

@@ -4,7 +4,14 @@ import pytest
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from peta_viz.links import Links, connect, nearest_pairs, suggest_threshold, unique_pairs
+from peta_viz.links import (
+    Links,
+    connect,
+    nearest_pairs,
+    pairs_above,
+    suggest_threshold,
+    unique_pairs,
+)
 
 
 def _pairs(rows):
@@ -167,3 +174,18 @@ def test_connect_numbers_by_first_node():
 def test_no_threshold_helps_when_all_images_are_one():
     pairs = nearest_pairs(np.ones((50, 4), np.float32), 5)
     assert suggest_threshold(Links.of(pd.RangeIndex(50), pairs)) is None
+
+
+@pytest.mark.parametrize("block_bytes", [1, 5_000, 2**20])
+def test_pairs_above_are_those_of_brute_force_whatever_the_block(block_bytes):
+    rng = np.random.default_rng(0)
+    vectors = rng.normal(size=(60, 8)).astype(np.float32)
+    vectors[7] = np.nan
+    found = pairs_above(vectors, 0.4, block_bytes=block_bytes)
+    unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    similarity = np.triu(unit @ unit.T, 1)
+    expected = {(i, j) for i, j in np.argwhere(similarity > 0.4).tolist()}
+    assert set(zip(found["first"], found["second"], strict=True)) == expected
+    assert len(found) == len(expected) > 20
+    assert found["similarity"].is_monotonic_decreasing
+    assert len(pairs_above(vectors, 1.5)) == 0

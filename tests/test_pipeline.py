@@ -13,7 +13,7 @@ import pytest
 
 from peta_viz import pipeline
 from peta_viz.errors import InvalidDataError, PetaVizError, StageError
-from peta_viz.evaluation import headline
+from peta_viz.evaluation import headline, read_scores
 from peta_viz.imageset import ImageSet
 from peta_viz.peta import read_peta
 from peta_viz.pipeline import STAGES, known_parameters, run_stages
@@ -72,7 +72,7 @@ def test_mlflow_reads_the_run_back(run_folder):
     assert [point.value for point in points] == pytest.approx(own["loss"].tolist())
     whole = runs["run out"]
     assert whole.data.params["epochs"] == "2"
-    scores = pd.read_csv(run_folder / "experiments.csv", dtype={"component_size": "str"})
+    scores = read_scores(run_folder / "experiments.csv")
     mean = headline(scores, "all").loc["mean", "A"]
     assert whole.data.metrics["A/all/mean/macro_f1"] == pytest.approx(mean)
     notebooks = client.list_artifacts(whole.info.run_id, "notebooks")

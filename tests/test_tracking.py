@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from peta_viz.errors import MissingPartError
+from peta_viz.errors import InvalidDataError, MissingPartError
 from peta_viz.tracking import (
     CnvrgLines,
     OnlyCnvrgLines,
@@ -32,8 +32,8 @@ TABLE = pd.DataFrame(
 LINE = re.compile(r"cnvrg_(tag_[^\s:]+: \S.*|linechart_[^\s:]+( group: '[^'\n]+')? value: \S+)")
 
 
-def _epoch(number, name="raw/seed-0"):
-    return Epoch(name, number, 2, 1 / number, 100.0, 0.4, number == 1, None, None, (), TABLE)
+def _epoch(number, name="raw/seed-0", stamp="s"):
+    return Epoch(name, stamp, number, 2, 1 / number, 100.0, 0.4, number == 1, None, None, (), TABLE)
 
 
 def _scores():
@@ -65,11 +65,12 @@ def _runs(folder):
 @pytest.fixture(scope="module")
 def tracked(tmp_path_factory):
     folder = tmp_path_factory.mktemp("tracked")
-    hook = Tracker(folder).hook("raw/seed-0", CONFIG)
+    hook = Tracker(folder).hook(CONFIG)
     hook(_epoch(1))
     # As after an interruption: another process goes on.
-    Tracker(folder).hook("raw/seed-0", CONFIG)(_epoch(2))
-    Tracker(folder).hook("raw/seed-0", replace(CONFIG, epochs=3))(_epoch(1))
+    Tracker(folder).hook(CONFIG)(_epoch(2))
+    Tracker(folder).hook(replace(CONFIG, epochs=3))(_epoch(1, stamp="other"))
+    Tracker(folder).hook(CONFIG)  # a training with nothing left to do
     file = folder / "reports" / "a.html"
     file.parent.mkdir()
     file.write_text("hello")
@@ -99,6 +100,20 @@ def test_mlflow_reads_the_whole_run_back(tracked):
     assert (tracked / "mlartifacts").is_dir()
 
 
+def test_odd_names_of_heads_are_no_paths(tmp_path):
+    odd = TABLE.assign(component_size="all", head=["hair/", "..", "a//b"], macro_f1=0.25)
+    epoch = replace(_epoch(1), table=odd)
+    Tracker(tmp_path).hook(CONFIG)(epoch)
+    (run,) = _runs(tmp_path)[1]
+    names = {name for name, value in run.data.metrics.items() if value == 0.25}
+    assert names == {"macro_f1/hair_", "macro_f1/__", "macro_f1/a__b"}
+
+
+def test_a_path_that_is_no_address_is_told(tmp_path):
+    with pytest.raises(InvalidDataError, match="run with --no-track"):
+        Tracker(tmp_path / "a?b")
+
+
 @pytest.mark.usefixtures("tracked")
 def test_mlflow_is_told_to_keep_to_itself():
     assert os.environ["MLFLOW_DISABLE_TELEMETRY"] == "true"
@@ -113,7 +128,7 @@ def test_without_mlflow_the_message_names_the_way(tmp_path, monkeypatch):
 
 def test_cnvrg_lines_are_as_its_agent_reads_them(tmp_path, capsys):
     hooks = training_hooks(tmp_path, CONFIG, cnvrg=True)
-    (hook,) = hooks("raw/seed-0")
+    (hook,) = hooks(CONFIG)
     hook(_epoch(1))
     CnvrgLines().scores(_scores())
     lines = capsys.readouterr().out.splitlines()

@@ -39,8 +39,8 @@ def load_model(
         heads = tuple(Head(name, tuple(labels), kind) for name, labels, kind in state["heads"])
         model = new_model(heads, config, weights=None)
         model.load_state_dict(state["model"])
-    except FileNotFoundError:
-        raise
+    except FileNotFoundError as error:
+        raise InvalidDataError(str(path), ["there is no such file"]) from error
     except Exception as error:
         raise InvalidDataError(
             str(path), [f"it is not a peta-viz checkpoint ({str(error).splitlines()[0]})"]

@@ -62,6 +62,8 @@ class Epoch:
     ----------
     name
         Of the training.
+    stamp
+        A text that is another one for other data or settings.
     number, epochs
         The epoch, from 1, and how many there will be.
     loss
@@ -80,6 +82,7 @@ class Epoch:
     """
 
     name: str
+    stamp: str
     number: int
     epochs: int
     loss: float
@@ -125,7 +128,7 @@ def train(
     name
         Shown beside the progress bar.
     hooks
-        Called after each epoch, once its checkpoints are written.
+        Called after each epoch. After an interruption the same epoch may be told twice.
     device
         Torch's name of one, or ``"auto"``: a GPU where there is one.
     progress
@@ -182,11 +185,10 @@ def train(
                 save(
                     folder / BEST, {**state, "model": _shifted_state(model, imageset.heads, shifts)}
                 )
-            last = {"model": model.state_dict(), "optimiser": optimiser.state_dict()}
-            save(folder / LAST, {**state, **last})
             bar.set_postfix(epoch=epoch + 1, loss=f"{loss:.3f}", validation_f1=f"{score:.3f}")
             told = Epoch(
                 name,
+                stamp,
                 epoch + 1,
                 config.epochs,
                 loss,
@@ -200,6 +202,9 @@ def train(
             )
             for hook in hooks:
                 hook(told)
+            # After the hooks: an epoch whose hooks were interrupted is done again.
+            last = {"model": model.state_dict(), "optimiser": optimiser.state_dict()}
+            save(folder / LAST, {**state, **last})
     return pd.DataFrame(history)
 
 
@@ -293,7 +298,9 @@ def _shifted(guess: pd.DataFrame, shifts: "pd.Series[float]") -> pd.DataFrame:
     """Return the probabilities whose threshold is 0.5."""
     labels = shifts.index.tolist()
     moved = expit(logit(guess[labels].to_numpy(dtype=np.float64)) - shifts.to_numpy())
-    return guess.assign(**dict(zip(labels, moved.astype(np.float32).T, strict=True)))
+    shifted = guess.copy()
+    shifted[labels] = moved.astype(np.float32)
+    return shifted
 
 
 def _shifted_state(
@@ -312,10 +319,10 @@ def _shifted_state(
 def _large(imageset: ImageSet, config: TrainConfig) -> ImageSet:
     ids = imageset.images["component_id"]
     kept = imageset.images[ids.map(ids.value_counts()) >= config.min_component_size]
-    if len(kept) <= 1:
+    if len(kept["component_id"].unique()) <= 1:
         raise InvalidDataError(
             "the training split",
-            [f"it has no components of {config.min_component_size} images and more"],
+            [f"it has no two components of {config.min_component_size} images and more"],
         )
     return imageset.subset(kept.index)
 

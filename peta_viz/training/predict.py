@@ -123,20 +123,27 @@ def predict_files(
     DataFrame
         One row per file, in that order: `path`, `problem` (why it cannot be decoded, or empty),
         one column per exclusive head with the likeliest class, and one per label with its
-        probability (float32); missing where there is a problem.
+        probability (float32); missing where there is a problem. A head or label that is called as a
+        column before it gets ``" (head)"`` or ``" (label)"`` behind its name.
 
     Raises
     ------
     InvalidDataError
-        If there is no file, or `checkpoint` is something else.
+        If there is no file, one of `components` is empty, or `checkpoint` is something else.
 
     """
     if not len(paths):
         raise InvalidDataError("the images to predict", ["there is none"])
+    own = np.arange(len(paths))
+    if components is not None:
+        own, _ = pd.factorize(np.array(components, dtype=object))
+        if (own < 0).any():
+            raise InvalidDataError(
+                "the components", [f"they are empty for {int((own < 0).sum())} images"]
+            )
     model, config, heads = load_model(checkpoint)
     problems = np.array(problems_of(paths), dtype=object)
     good = np.flatnonzero(problems == "")
-    own = np.arange(len(paths)) if components is None else pd.factorize(np.array(components))[0]
     labels = [label for head in heads for label in head.labels]
     table = np.full((len(paths), len(labels)), np.nan, dtype=np.float32)
     if len(good):
@@ -154,8 +161,11 @@ def predict_files(
         if head.kind == "exclusive":
             best = probabilities[list(head.labels)].fillna(-1).to_numpy().argmax(axis=1)
             classes = pd.Series(np.array(head.labels, dtype=object)[best], dtype="str")
-            frame[head.name] = classes.where(pd.Series(problems == ""))
-    return pd.concat([frame.astype({"path": "str", "problem": "str"}), probabilities], axis=1)
+            name = f"{head.name} (head)" if head.name in frame else head.name
+            frame[name] = classes.where(pd.Series(problems == ""))
+    frame = frame.astype({"path": "str", "problem": "str"})
+    clash = {name: f"{name} (label)" for name in labels if name in frame}
+    return pd.concat([frame, probabilities.rename(columns=clash)], axis=1)
 
 
 def _predict_decoded(

@@ -110,7 +110,7 @@ def test_the_best_epoch_is_what_is_loaded(task, tmp_path, tuned):
 
 
 def test_small_components_can_be_left_out(task, tmp_path):
-    with pytest.raises(InvalidDataError, match="no components of 2 images and more"):
+    with pytest.raises(InvalidDataError, match="no two components of 2 images and more"):
         _train(task, tmp_path, replace(CONFIG, min_component_size=2))
 
 
