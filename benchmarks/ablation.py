@@ -4,8 +4,8 @@
 trains every variant on its raw labels; it can be interrupted and given again. "One by one" is plain
 fine-tuning: each image with its own labels, as many images per step and as many steps as the
 others (in fewer epochs, so that its best is chosen from fewer); it is judged on three images of
-each component, with the mean of its probabilities. Variants are judged on validation, where the defaults
-are chosen; `--side test` is for what was chosen, once.
+each component, with the mean of its probabilities. Variants are judged on validation, where the
+defaults are chosen; `--side test` is for what was chosen, once.
 """
 
 import argparse

@@ -154,7 +154,7 @@ class ImageLoader:
     def draw_regions(
         self,
         boxes: Iterable[Sequence[float]],
-        labels: Sequence[str] = (),
+        labels: Sequence[str] | None = (),
         color: str = "#e53935",
     ) -> "ImageLoader":
         """Return a new lazy image with boxes drawn on it; this one stays as it is.
@@ -177,6 +177,7 @@ class ImageLoader:
 
         """
         ImageColor.getrgb(color)
+        labels = labels or ()
         kept = tuple(tuple(float(number) for number in box) for box in boxes)
         for box in kept:
             if len(box) != 4 or not all(map(math.isfinite, box)):  # noqa: PLR2004

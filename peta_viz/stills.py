@@ -1,6 +1,7 @@
 """Still pictures for reports: components as rows of pictures, in HTML that needs nothing else."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor, wait
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from peta_viz.loader import ImageLoader
 from peta_viz.markup import Still, templates
 
 _FLAG = "is_bad_component_"
+_PATIENCE_S = 5
 
 
 def show_components(
@@ -56,6 +58,8 @@ def show_components(
     if not len(chosen):
         return Still("<p>There is no such component.</p>")
     shown = imageset.subset(imageset.images["component_id"].isin(chosen.index))
+    first = shown.images.groupby("component_id", sort=False).head(most_images)
+    come = _fetched(first["path"], thumb_px)
     counts = count_labels(shown)
     members = shown.images.groupby("component_id", sort=False)
     spent, rows = 0, []
@@ -65,7 +69,7 @@ def show_components(
         for image_id, image in images.head(most_images).iterrows():
             if spent > byte_budget:
                 break
-            pictures.append(_picture(str(image_id), image["path"], image["subset"], thumb_px))
+            pictures.append(_picture(str(image_id), image["path"], image["subset"], thumb_px, come))
             spent += len(pictures[-1]["uri"])
         rows.append(
             {
@@ -115,11 +119,11 @@ def show_images(
 
     """
     pictures: list[dict[str, str]] = []
-    spent = 0
+    spent, come = 0, _fetched(imageset.images["path"], thumb_px)
     for (image_id, row), caption in zip(imageset.images.iterrows(), captions, strict=True):
         if spent > byte_budget:
             break
-        picture = _picture(str(image_id), row["path"], row["subset"], thumb_px)
+        picture = _picture(str(image_id), row["path"], row["subset"], thumb_px, come)
         pictures.append({**picture, "caption": caption})
         spent += len(picture["uri"])
     left_out += len(imageset) - len(pictures)
@@ -129,10 +133,33 @@ def show_images(
     )
 
 
-def _picture(image_id: str, path: str, subset: str, thumb_px: int) -> dict[str, str]:
+def _fetched(paths: Iterable[str], px: int) -> "dict[str, Future[bytes]]":
+    """Fetch what lies behind URLs, all at once, and wait for a while; what comes later is left out.
+
+    Somebody waits for the cell: a few servers that do not answer must not hold it up.
+    """
+    loaders = {path: ImageLoader(path) for path in paths}
+    remote = {path: loader for path, loader in loaders.items() if loader.is_remote}
+    if not remote:
+        return {}
+    pool = ThreadPoolExecutor(max_workers=min(32, len(remote)))
+    coming = {path: pool.submit(loader.jpeg, px) for path, loader in remote.items()}
+    wait(coming.values(), timeout=_PATIENCE_S)
+    pool.shutdown(wait=False, cancel_futures=True)
+    return coming
+
+
+def _picture(
+    image_id: str, path: str, subset: str, thumb_px: int, come: "Mapping[str, Future[bytes]]"
+) -> dict[str, str]:
     picture = {"id": image_id, "subset": subset, "uri": "", "reason": ""}
+    if path in come and not come[path].done():
+        return picture | {"reason": f"it did not come within {_PATIENCE_S} s"}
     try:
-        picture["uri"] = jpeg_uri(ImageLoader(path).jpeg(thumb_px))
+        jpeg = come[path].result() if path in come else ImageLoader(path).jpeg(thumb_px)
+        picture["uri"] = jpeg_uri(jpeg)
+    except CancelledError:
+        picture["reason"] = f"it did not come within {_PATIENCE_S} s"
     except UnreadableImageError as error:
         picture["reason"] = error.reason
     return picture

@@ -1,6 +1,12 @@
+import threading
+import time
+
 import pytest
 
+from peta_viz import stills
 from peta_viz.agreement import Flag, flag_components, measure_components
+from peta_viz.errors import UnreadableImageError
+from peta_viz.loader import ImageLoader
 from peta_viz.stills import show_components, show_images
 
 EVIL = """<script>alert("1")</script>'&"""
@@ -51,3 +57,30 @@ def test_it_says_what_it_leaves_out(imageset, components):
 
 def test_nothing_to_show_is_said(imageset, components):
     assert "no such component" in show_components(imageset, components.head(0)).html
+
+
+def test_servers_that_do_not_answer_do_not_hold_it_up(make_set, write_image, monkeypatch):
+    monkeypatch.setattr(stills, "_PATIENCE_S", 0.3)
+    let_go = threading.Event()
+    jpeg = stills.ImageLoader.jpeg
+
+    def slow(self, px):
+        if "dead" in self.name:
+            let_go.wait(10)
+            raise UnreadableImageError(self.name, "no answer")
+        if self.is_remote:
+            return jpeg(ImageLoader(str(local)), px)
+        return jpeg(self, px)
+
+    monkeypatch.setattr(stills.ImageLoader, "jpeg", slow)
+    local = write_image()
+    paths = [str(local), *(f"http://dead/{n}.png" for n in range(6)), "http://alive/a.png"]
+    imageset = make_set({str(n): "x" for n in range(8)}, components=[0] * 8, path=paths)
+    started = time.monotonic()
+    html = show_components(imageset, measure_components(imageset)).html
+    assert time.monotonic() - started < 5
+    assert html.count("<img") == 2
+    assert html.count("it did not come within 0.3 s") == 6
+    images = show_images(imageset, [""] * 8).html
+    assert images.count("<img") == 2
+    let_go.set()

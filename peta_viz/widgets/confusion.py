@@ -162,6 +162,9 @@ class ConfusionMatrix(WithStill, ipywidgets.HBox):
         )
 
     def _ask(self, _: Any) -> None:
+        if self.against == self.experiment:
+            self.against = ""  # and that asks again
+            return
         question = self.question()
         matrices = self._counted.matrices(question)
         self.grid._matrices = payload(  # noqa: SLF001 - the two are one widget

@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any
 
 import anywidget
@@ -67,7 +67,9 @@ class Gallery(WithStill, anywidget.AnyWidget):
         How many components a report shows.
     current, selected
         DataFrame: the rows of `imageset.images` that are shown, in that order, and those that the
-        person selected. Observe them, or read them in the next cell.
+        person selected. Observe them, link them one way, or read them in the next cell.
+    selected_ids
+        tuple: the `image_id` of what is selected; set it, or link it both ways.
 
     Raises
     ------
@@ -100,8 +102,9 @@ class Gallery(WithStill, anywidget.AnyWidget):
     height_px = traitlets.Int(640, min=200).tag(sync=True)
     title = traitlets.Unicode().tag(sync=True)
     still_rows = traitlets.Int(6, min=1)
-    current = traitlets.Instance(pd.DataFrame)
-    selected = traitlets.Instance(pd.DataFrame)
+    current = traitlets.Instance(pd.DataFrame, read_only=True)
+    selected = traitlets.Instance(pd.DataFrame, read_only=True)
+    selected_ids = traitlets.Tuple()
 
     _facts = traitlets.Dict().tag(sync=True)
     _total = traitlets.Int().tag(sync=True)
@@ -124,6 +127,7 @@ class Gallery(WithStill, anywidget.AnyWidget):
     ) -> None:
         self._thumbnails = Thumbnails(self._jpeg)
         self._sent: set[tuple[int, int]] = set()
+        self._good_query = ""
         links = None if pairs is None else Links.of(imageset.images.index, pairs)
         experiments = {} if predictions is None else judged(predictions)
         results = {name: right(one, imageset.heads) for name, one in experiments.items()}
@@ -135,13 +139,14 @@ class Gallery(WithStill, anywidget.AnyWidget):
         options = _completed(catalogue, options)
         self._check(options)
         nothing = imageset.images.iloc[:0]
-        super().__init__(
-            threshold=self._shelf.made_at, current=nothing, selected=nothing, **options
-        )
+        super().__init__(threshold=self._shelf.made_at, **options)
+        self.set_trait("current", nothing)
+        self.set_trait("selected", nothing)
         self._facts = self._shelf.facts()
         self.on_msg(self._answer)
         self.observe(self._rearrange, names=[*_FILTERS, "view", "sort_by", "descending"])
         self.observe(self._regroup, names=["threshold"])
+        self.observe(self._pick, names=["selected_ids"])
         self._arrange()
 
     def show(
@@ -187,28 +192,34 @@ class Gallery(WithStill, anywidget.AnyWidget):
         """
         with self._lock:
             shelf, catalogue = self._shelf, self._shelf.shown
-            if self.view == "components":
-                first = shelf.order[:most]
-                return show_components(
-                    catalogue.imageset,
-                    catalogue.components.iloc[shelf.order],
-                    most_components=most,
-                    thumb_px=self.thumb_px,
-                    byte_budget=byte_budget,
-                    notes={catalogue.components.index[code]: shelf.note(code) for code in first},
-                    title=self.title,
-                )
-            images = shelf.images
+            view, title, px = self.view, self.title, self.thumb_px
+            order, images = shelf.order, shelf.images
+            notes = (
+                {catalogue.components.index[code]: shelf.note(code) for code in order[:most]}
+                if view == "components"
+                else {}
+            )
+        # Outside the lock: reading pictures must not hold up the filters.
+        if view == "components":
+            return show_components(
+                catalogue.imageset,
+                catalogue.components.iloc[order],
+                most_components=most,
+                thumb_px=px,
+                byte_budget=byte_budget,
+                notes=notes,
+                title=title,
+            )
         if not len(images):
             return Still("<p>There is no such image.</p>")
         first = images[: 10 * most]
         return show_images(
             catalogue.imageset.take(first),
             [""] * len(first),
-            thumb_px=self.thumb_px,
+            thumb_px=px,
             byte_budget=byte_budget,
             left_out=len(images) - len(first),
-            title=self.title,
+            title=title,
         )
 
     def close(self) -> None:
@@ -244,26 +255,56 @@ class Gallery(WithStill, anywidget.AnyWidget):
             self._arrange()
             self._mark()
 
-    def _rearrange(self, _: Any) -> None:
+    def _rearrange(self, change: Any) -> None:
         with self._lock, self.hold_sync():
-            self._arrange()
+            self._arrange(change["name"])
 
-    def _arrange(self) -> None:
-        """Filter and order anew; what cannot be understood changes nothing but says so."""
+    def _arrange(self, changed: str = "") -> None:
+        """Filter and order anew; a query that cannot be understood is set aside, and said to be."""
         filters = Filters(**{name: getattr(self, name) for name in _FILTERS})
-        try:
-            self._shelf.arrange(self.view, filters, self.sort_by, descending=self.descending)
-        except PetaVizError as error:
-            self._problem = str(error)
+        problem = self._try(filters)
+        kept = replace(filters, query=self._good_query)
+        if problem and (changed == "query" or self._try(kept)):
+            self._problem = problem
             return
-        self._problem = ""
-        self.current = self._shelf.frame(self._shelf.images)
+        if not problem:
+            self._good_query = filters.query
+        self._problem = problem
+        self.set_trait("current", self._shelf.frame(self._shelf.images))
         self._total = len(self._shelf.order)
         self._version += 1
         self._status = self._shelf.words()
 
+    def _try(self, filters: Filters) -> str:
+        """Arrange what is on display; returns what was wrong, and then nothing was changed."""
+        try:
+            self._shelf.arrange(self.view, filters, self.sort_by, descending=self.descending)
+        except PetaVizError as error:
+            return str(error)
+        return ""
+
+    def _pick(self, change: Any) -> None:
+        if set(change["new"]) != set(self.selected.index):
+            self.select(change["new"])
+
+    @traitlets.validate("selected_ids")
+    def _there(self, proposal: Any) -> Any:
+        ids = self._shelf.base.imageset.images.index
+        unknown = [one for one in proposal["value"] if one not in ids]
+        if unknown:
+            raise traitlets.TraitError(f"there is no image {unknown[0]!r}")
+        return proposal["value"]
+
+    @traitlets.validate("threshold")
+    def _number(self, proposal: Any) -> float:
+        if np.isnan(proposal["value"]):
+            raise traitlets.TraitError("expected a threshold from 0 to 1, but got NaN")
+        return float(proposal["value"])
+
     def _mark(self) -> None:
-        self.selected = self._shelf.frame(np.flatnonzero(self._shelf.chosen))
+        self.set_trait("selected", self._shelf.frame(np.flatnonzero(self._shelf.chosen)))
+        if set(self.selected_ids) != set(self.selected.index):  # in whatever order they were given
+            self.selected_ids = tuple(self.selected.index)
         self._selected_count = len(self.selected)
         self._marks += 1
 
@@ -284,16 +325,24 @@ class Gallery(WithStill, anywidget.AnyWidget):
         if kind == "rows":
             names = [name for name in ("first", "count", "most", "room") if name in content]
             return self._reply_rows(**_integers(content, *names))
+        if kind == "image":
+            return self._reply_image(**_integers(content, "row"))
         with self._lock:
-            if kind == "image":
-                return self._reply_image(**_integers(content, "row"))
-            if kind == "select":
-                places = [name for name in ("row", "first", "last") if name in content]
-                self._shelf.select(str(content.get("how")), **_integers(content, *places))
-                self._mark()
-                return {"selected": self._selected_count}, []
-            if kind == "find":
-                return {"row": self._shelf.neighbour(**_integers(content, "row", "step"))}, []
+            return self._reply_state(str(kind), content), []
+
+    def _reply_state(self, kind: str, content: Mapping[str, Any]) -> dict[str, Any]:
+        """Answer what is only about places and selection."""
+        if kind == "select":
+            places = [name for name in ("row", "first", "last") if name in content]
+            self._shelf.select(str(content.get("how")), **_integers(content, *places))
+            self._mark()
+            return {"selected": self._selected_count}
+        if kind == "find":
+            return {"row": self._shelf.neighbour(**_integers(content, "row", "step"))}
+        if kind == "place":
+            return {"item": self._shelf.place(**_integers(content, "row"))}
+        if kind == "ping":
+            return {}
         raise ValueError(f"unknown kind {kind!r}")
 
     def _reply_rows(
@@ -331,7 +380,9 @@ class Gallery(WithStill, anywidget.AnyWidget):
         return {**reply, "px": px}, list(answer.pictures.values())
 
     def _reply_image(self, row: int) -> tuple[dict[str, Any], list[bytes]]:
-        details = self._shelf.details(row, most=_STRIP)
+        with self._lock:
+            details = self._shelf.details(row, most=_STRIP)
+        # Outside the lock: somebody's server may take its time.
         try:
             return {"details": details}, [self._jpeg(row, _LARGE_PX)]
         except UnreadableImageError as error:

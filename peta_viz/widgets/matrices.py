@@ -310,8 +310,10 @@ def _cell(
     count, rate = int(matrix.counts[row, column]), float(matrix.rates[row, column])
     sign = "+" if difference else ""
     share = "–" if np.isnan(rate) else f"{100 * rate:{sign}.0f} %"
-    largest = int(np.abs(matrix.counts).max()) or 1
-    strength = count / largest if difference else rate
+    strength = rate
+    if difference:
+        of, value = (matrix.rates, rate) if rates else (matrix.counts, float(count))
+        strength = value / (float(np.nanmax(np.abs(of), initial=0)) or 1)
     true, predicted = matrix.names[row], matrix.names[column]
     about = f"{matrix.label}: " if matrix.label else ""
     return {

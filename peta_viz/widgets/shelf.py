@@ -170,6 +170,12 @@ class Shelf:
         else:
             raise ValueError(f"unknown way to select {how!r}")
 
+    def place(self, row: int) -> int:
+        """Return where an image, or its component, stands on display; −1 if it does not."""
+        wanted = self.shown.codes[self.checked(row)] if self.view == "components" else row
+        found = np.flatnonzero(self.order == wanted)
+        return int(found[0]) if len(found) and self.view != "pairs" else -1
+
     def neighbour(self, row: int, step: int) -> int:
         """Return the first image of the component `step` places on, or the image; −1 at the end."""
         row, by_component = self.checked(row), self.view == "components"

@@ -118,7 +118,7 @@ def test_a_component_says_what_it_is(full):
     assert "std_80" in text
     contested = row.locator(".pv-contested")
     carried = int(full.widget._shelf.shown.labels[:14, 2].sum())
-    assert f"hat {carried}/14" in contested.all_inner_texts()
+    assert f"hat {carried}/14" in contested.all_text_contents()
     weakest = row.locator(".pv-frame[data-weakest]")
     assert [one.get_attribute("data-row") for one in weakest.all()] == ["2", "3"]
     label = row.get_attribute("aria-label")
@@ -293,6 +293,11 @@ def test_nothing_to_show_is_said_and_cleared(full, street):
     with full.renewed():
         empty.get_by_role("button", name="Clear filters").click()
     assert not empty.is_visible()
+    assert _focused(full.page) == "pv-viewport"  # and not nowhere
+    _choose(full, "flag of the component", "is_bad_component_std_80")
+    with full.renewed():
+        full.page.locator(".pv-bar").get_by_role("button", name="Clear filters").click()
+    assert _focused(full.page) == "pv-viewport"
     assert len(full.widget.current) == len(street)
     full.widget.show([])
     full.push()
@@ -619,7 +624,7 @@ def test_all_labels_with_their_counts(full, street):
     page.locator(".pv-frame[data-row='20']").click()
     _at(page, 20)
     page.locator(".pv-large summary").click()
-    shown = page.locator(".pv-large .pv-chip").all_inner_texts()
+    shown = page.locator(".pv-large .pv-chip").all_text_contents()
     members = slice(20, 23)
     for label in scenes.LABELS:
         carried = int(street.labels[label].iloc[members].sum())
@@ -646,6 +651,69 @@ def test_select_inside_and_see_it_outside(full):
     _keyed(full, "Space")
     page.keyboard.press("Escape")
     assert page.locator(".pv-frame[data-row='15'][data-selected]").count() == 1
+
+
+def test_after_walking_the_keys_are_where_one_walked_to(full):
+    page = full.page
+    page.locator(".pv-frame[data-row='0']").click()
+    _at(page, 0)
+    shelf = full.widget._shelf
+    for place in range(1, 9):
+        page.keyboard.press("ArrowDown")
+        row = int(shelf.shown.members(shelf.order[place])[0])
+        _at(page, row)
+    page.keyboard.press("Escape")
+    page.wait_for_selector(f".pv-active .pv-here[data-row='{row}']")
+    assert page.locator(".pv-active").is_visible()
+    _keyed(full, "Space")
+    assert _selected(full) == [full.widget._shelf.base.ids[row]]
+
+
+def test_lists_of_terms_are_ours_though_lab_has_rules_for_all(full):
+    """JupyterLab floats every dt and dd of an output, at a fifth and four fifths of the width."""
+    page = full.page
+    page.add_style_tag(
+        content="#at dl { display: block; padding: 0 } #at dt { float: left; width: 20%; display: "
+        "block } #at dd { float: left; width: 80%; display: block }".replace("#at", "body")
+    )
+    page.locator(".pv-viewport").focus()
+    page.keyboard.press("?")
+    lines = page.evaluate(
+        """[...document.querySelectorAll(".pv-help dt")].map((dt) => {
+        const [a, b] = [dt, dt.nextElementSibling].map((e) => e.getBoundingClientRect());
+        return [Math.abs(a.top - b.top) < 2, b.left - a.right, a.width] })"""
+    )
+    assert all(level and 0 <= apart < 60 for level, apart, _ in lines)
+    page.keyboard.press("?")
+    page.locator(".pv-frame[data-row='14']").click()
+    _at(page, 14)
+    names = page.locator(".pv-large-side dt").all()
+    heights = [one.bounding_box()["height"] for one in names]
+    assert max(heights) < 2.5 * min(heights)  # none is broken after every few letters
+
+
+def test_a_count_is_seen_however_narrow_the_chip(full):
+    full.page.add_style_tag(content=".pv-chip { width: 60px }")
+    cut = full.page.evaluate(
+        """[...document.querySelectorAll(".pv-chip")].filter((chip) => {
+        const count = chip.querySelector(".pv-count").getBoundingClientRect();
+        return count.right > chip.getBoundingClientRect().right + 1 }).length"""
+    )
+    assert cut == 0
+
+
+def test_what_is_being_typed_stands_whatever_the_kernel_says(full):
+    page = full.page
+    label = page.get_by_label("label", exact=True)
+    label.press_sequentially("ba")
+    with full.renewed():
+        full.widget.descending = False
+        full.push()
+    assert label.input_value() == "ba"
+    with full.renewed():
+        label.fill("BAG")
+        label.press("Enter")
+    assert full.widget.label == "bag"
 
 
 def test_what_has_no_room_is_enlarged_by_its_number(full):
@@ -705,7 +773,17 @@ def test_dragging_the_threshold_shows_live_how_components_merge_and_part(full):
 def test_the_threshold_as_a_number_and_the_pairs_nearest_to_it(full):
     with full.renewed():
         full.page.get_by_role("button", name="Pairs", exact=True).click()
-    _fill(full, "similarity threshold, as a number", "0.95")
+    number = full.page.get_by_label("similarity threshold, as a number", exact=True)
+    for wrong in ("1.5", "0", ""):
+        number.fill(wrong)
+        number.press("Tab")
+        assert number.input_value() == str(scenes.MADE_AT)
+        assert full.widget.threshold == scenes.MADE_AT
+    with full.renewed():
+        number.fill("0.9")  # half typed, which counts for nothing
+        number.fill("0.95")
+        assert full.widget.threshold == scenes.MADE_AT
+        number.press("Enter")
     words = full.page.locator(".pv-caption").all_inner_texts()
     values = [float(text.split()[0]) for text in words]
     near = [round(abs(value - 0.95), 6) for value in values]

@@ -174,3 +174,12 @@ def test_closing_takes_the_gallery_and_its_threads_down(imageset):
     while workers() - before:
         assert time.monotonic() < end
         time.sleep(0.01)
+
+
+def test_nothing_is_compared_with_itself(matrix):
+    matrix.against = "B"
+    matrix.experiment = "B"
+    assert matrix.against == ""
+    assert matrix.question().against == ""
+    matrix.against = "B"
+    assert matrix.against == ""

@@ -176,6 +176,88 @@ def test_what_cannot_be_understood_changes_nothing_but_says_so(gallery):
         version = gallery._version
 
 
+def test_a_wrong_query_is_set_aside_and_the_rest_goes_on(gallery):
+    gallery.query = "size > 1"
+    before = shown(gallery)
+    gallery.query = "szie > 1"
+    gallery.view = "images"
+    assert gallery._shelf.view == "images"
+    assert set(shown(gallery)) == set(before)  # by the query that was good
+    assert "did you mean size" in gallery._problem
+    gallery.label = "z"
+    assert "did you mean size" in gallery._problem
+    with_label = shown(gallery)
+    gallery.query = "size > 1"
+    assert gallery._problem == ""
+    assert shown(gallery) == with_label
+
+
+def test_selected_ids_are_linked_both_ways(gallery):
+    ids = gallery.current.index[:2].tolist()
+    gallery.selected_ids = tuple(ids)
+    assert gallery.selected.index.tolist() == sorted(ids)
+    assert gallery._selected_count == 2
+    other = ipywidgets.TagsInput(allow_duplicates=False)
+    traitlets.link((gallery, "selected_ids"), (other, "value"), (list, tuple))
+    gallery.select(ids[:1])
+    assert other.value == ids[:1]
+    other.value = ids
+    assert gallery.selected.index.tolist() == sorted(ids)
+    with pytest.raises(traitlets.TraitError, match="there is no image 'no such image'"):
+        gallery.selected_ids = ("no such image",)
+    assert gallery.selected.index.tolist() == sorted(ids)
+
+
+@pytest.mark.parametrize("name", ["current", "selected"])
+def test_frames_are_read_only_but_can_be_linked_one_way(gallery, name):
+    with pytest.raises(traitlets.TraitError, match="read-only"):
+        setattr(gallery, name, gallery.current.head(1))
+    count = ipywidgets.IntText()
+    traitlets.dlink((gallery, name), (count, "value"), len)
+    gallery.label = "z"
+    gallery.select(gallery.current.index[:2])
+    assert count.value == len(getattr(gallery, name))
+
+
+def test_a_threshold_is_a_number(talk):
+    with pytest.raises(traitlets.TraitError, match="from 0 to 1, but got NaN"):
+        talk.gallery.threshold = math.nan
+
+
+def test_an_image_has_its_place_on_display(talk):
+    gallery = talk.gallery
+    for view in ("components", "images"):
+        gallery.view = view
+        for row in gallery._shelf.images.tolist():
+            item = talk.ask("place", row=row)[0]["item"]
+            assert row in gallery._shelf._between(item, item).tolist()
+    gallery.query = "size > 99"
+    assert talk.ask("place", row=0)[0] == {"item": -1}
+    gallery.query, gallery.view = "", "pairs"
+    assert talk.ask("place", row=0)[0] == {"item": -1}
+    assert talk.ask("ping")[0] == {}
+
+
+def test_a_slow_picture_holds_up_nothing_else(talk, monkeypatch):
+    started, go_on = threading.Event(), threading.Event()
+
+    def slow(*_):
+        started.set()
+        assert go_on.wait(10)
+        return b"jpeg"
+
+    monkeypatch.setattr(talk.gallery, "_jpeg", slow)
+    asking = threading.Thread(target=lambda: talk.gallery._reply({"kind": "image", "row": 0}))
+    asking.start()
+    assert started.wait(10)
+    changing = threading.Thread(target=lambda: setattr(talk.gallery, "view", "images"))
+    changing.start()
+    changing.join(5)
+    assert talk.gallery._shelf.view == "images"
+    go_on.set()
+    asking.join(5)
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [

@@ -279,3 +279,17 @@ def test_an_empty_matrix_is_painted(random_set):
     assert colour["figures"] == "macro F1 – · 0 components"
     assert {cell["text"] for row in colour["cells"] for cell in row} == {"–"}
     assert {cell["shade"] for row in colour["cells"] for cell in row} == {0.0}
+
+
+def test_colours_go_by_the_numbers_that_are_shown(case):
+    matrices, _ = case
+    found = matrices.matrices(asked(against="B"))
+    for rates in (False, True):
+        numbers = found[0].rates if rates else found[0].counts
+        (card,) = payload(found, rates=rates, difference=True)
+        largest = np.nanmax(np.abs(numbers)) or 1
+        for row, cells in enumerate(card["cells"]):
+            for column, cell in enumerate(cells):
+                value = numbers[row, column]
+                expected = 0 if np.isnan(value) else value / largest
+                assert cell["shade"] == pytest.approx(expected, abs=1e-3)

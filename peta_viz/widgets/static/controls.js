@@ -29,8 +29,9 @@ export function viewsOf(facts) {
 
 /** The tool bar. It follows the model, whoever changes it. */
 export class Controls {
-  constructor(model) {
-    this.model = model;
+  /** `onChange` hears that a person changed something, `toView` puts the focus on the gallery. */
+  constructor(model, { onChange = () => {}, toView = () => {} } = {}) {
+    Object.assign(this, { model, onChange, toView });
     this.bound = [];
     this.timers = new Set();
     this.follow = () => this.bound.forEach((follow) => follow());
@@ -59,6 +60,7 @@ export class Controls {
   set(name, value) {
     this.model.set(name, value);
     this.model.save_changes();
+    this.onChange();
   }
 
   /** Let an element show a trait, and change it; typing waits for a pause. */
@@ -130,9 +132,15 @@ export class Controls {
   }
 
   clear() {
-    const button = make("button", { type: "button", class: "pv-button pv-clear", text: "Clear filters", onclick: () => clearFilters(this.model) });
+    const button = make("button", { type: "button", class: "pv-button pv-clear", text: "Clear filters", onclick: () => this.clearAll() });
     this.bound.push(() => (button.hidden = !filtered(this.model)));
     return button;
+  }
+
+  clearAll() {
+    clearFilters(this.model);
+    this.onChange();
+    this.toView(); // the button hides, and the focus with it
   }
 
   filters(facts) {
@@ -187,11 +195,20 @@ export class Controls {
       input.setAttribute("aria-invalid", String(label === undefined));
       if (label !== undefined && label !== this.model.get("label")) this.set("label", label);
     });
+    // Enter, or leaving the field: what differs only in upper and lower case will do.
+    input.addEventListener("change", () => {
+      const typed = input.value.toLowerCase();
+      const meant = [...known].filter(([name]) => name.toLowerCase() === typed);
+      if (known.get(input.value) === undefined && meant.length === 1) this.set("label", meant[0][1]);
+    });
     input.addEventListener("blur", () => {
       input.value = this.model.get("label");
       input.removeAttribute("aria-invalid");
     });
-    this.bound.push(() => inUse(input) && this.model.get("label") || (input.value = this.model.get("label")));
+    this.bound.push(() => {
+      const typing = inUse(input) && (this.model.get("label") || !known.has(input.value));
+      if (!typing) input.value = this.model.get("label");
+    });
     return make("span", {}, input, list);
   }
 
@@ -204,16 +221,22 @@ export class Controls {
       class: "pv-button",
       text: "as made",
       title: "the threshold at which these components were made",
-      onclick: () => this.set("threshold", this.facts.made_at),
+      onclick: () => {
+        this.set("threshold", this.facts.made_at);
+        range.focus(); // the button is disabled now
+      },
     });
-    for (const element of [range, number])
-      element.addEventListener("input", () => {
-        const value = Number(element.value);
-        if (element.value !== "" && value >= 0 && value <= 1) this.set("threshold", value);
-      });
+    range.addEventListener("input", () => this.set("threshold", Number(range.value)));
+    // A number half typed is another number: it counts after Enter, or on leaving the field.
+    number.addEventListener("change", () => {
+      const value = Number(number.value);
+      if (number.value !== "" && value >= facts.lowest && value <= 1) this.set("threshold", value);
+      else number.value = shown();
+    });
+    const shown = () => String(Number(this.model.get("threshold").toFixed(4)));
     this.bound.push(() => {
       const value = this.model.get("threshold");
-      for (const element of [range, number]) if (!inUse(element)) element.value = String(Number(value.toFixed(4)));
+      for (const element of [range, number]) if (!inUse(element)) element.value = shown();
       given.disabled = Math.abs(value - this.facts.made_at) < 1e-9;
     });
     return make("div", { class: "pv-line" }, make("label", { class: "pv-grow" }, "Threshold ", range), number, given);

@@ -35,8 +35,8 @@ export function chip([label, carried, known]) {
       title: `${label}: ${carried} of ${known}${contested ? ", contested" : ""}`,
       style: contested ? `--pv-share: ${share}%` : undefined,
     },
-    said(label),
-    ` ${carried}/${known}`,
+    said(label, "pv-name"),
+    make("span", { class: "pv-count", text: ` ${carried}/${known}` }),
   );
   return element;
 }

@@ -209,12 +209,13 @@ export class Enlarged {
   }
 
   closed() {
+    const left = this.row;
     this.row = this.details = null;
     this.free();
     for (const part of [this.title, this.picture, this.side, this.strip]) part.replaceChildren();
     this.wanted = [];
     this.onWant();
-    this.onClose();
+    this.onClose(left);
   }
 
   close() {

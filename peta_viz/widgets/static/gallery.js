@@ -1,5 +1,5 @@
 // The gallery's view: rows of what is in view, and nothing else, whatever the number of images.
-import { Controls, clearFilters, filtered, viewsOf } from "./controls.js";
+import { Controls, filtered, viewsOf } from "./controls.js";
 import { hideStill, make, said } from "./dom.js";
 import { Enlarged } from "./enlarge.js";
 import { Entries } from "./entries.js";
@@ -35,7 +35,10 @@ class View {
   }
 
   build(el) {
-    this.controls = new Controls(this.model);
+    this.controls = new Controls(this.model, {
+      onChange: () => this.ask({ kind: "ping" }), // a kernel that is gone does not say so
+      toView: () => this.scroller.viewport.focus({ preventScroll: true }),
+    });
     this.scroller = new Scroller({
       place: (item) => this.place(item),
       onDraw: () => this.drawn(),
@@ -65,7 +68,7 @@ class View {
       pictures: this.pictures,
       view: () => this.view,
       onWant: () => this.wish(),
-      onClose: () => this.scroller.viewport.focus({ preventScroll: true }),
+      onClose: (row) => this.back(row),
     });
   }
 
@@ -224,7 +227,7 @@ class View {
 
   sayEmpty() {
     const filters = filtered(this.model);
-    const clear = make("button", { type: "button", class: "pv-button", text: "Clear filters", onclick: () => clearFilters(this.model) });
+    const clear = make("button", { type: "button", class: "pv-button", text: "Clear filters", onclick: () => this.controls.clearAll() });
     this.scroller.empty.replaceChildren(
       make("p", { text: filters ? `No ${ONE[this.view]} fits these filters.` : `There is no ${ONE[this.view]} to show.` }),
       ...(filters ? [clear] : []),
@@ -239,6 +242,13 @@ class View {
 
   enlarge(row) {
     this.large.open(row);
+  }
+
+  /** After a look at an enlarged image: the cursor goes to where one walked. */
+  async back(row) {
+    this.scroller.viewport.focus({ preventScroll: true });
+    const [{ item }] = row === null ? [{ item: -1 }] : ((await this.ask({ kind: "place", row })) ?? [{ item: -1 }]);
+    if (item >= 0 && !this.large.dialog.open) this.hands.goTo(item, row);
   }
 
   nextView() {

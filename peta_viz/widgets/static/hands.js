@@ -38,6 +38,17 @@ export class Hands {
     this.anchor = 0;
   }
 
+  /** Move to an item, and to the picture of a row if it is drawn there. */
+  goTo(item, row) {
+    if (item !== this.active.item) this.active = { item, picture: 0 };
+    this.anchor = item;
+    this.scroller.reveal(item);
+    const frames = [...(this.scroller.drawn.get(item)?.querySelectorAll(".pv-frame") ?? [])];
+    const picture = frames.findIndex((frame) => rowOf(frame) === row);
+    if (picture >= 0) this.active = { item, picture };
+    this.mark();
+  }
+
   /** Show where the keys are. */
   mark() {
     const { track, viewport, drawn } = this.scroller;
