@@ -120,7 +120,7 @@ def embed(imageset: ImageSet, weights: str, cache: Path, config: TrainConfig) ->
     features = np.empty((len(imageset), FEATURES), dtype=np.float32)
     with torch.inference_mode():
         for start in tqdm(range(0, len(imageset), 64), desc="features"):
-            view = torch.from_numpy(pixels.values[start : start + 64])[:, None]
+            view = torch.from_numpy(pixels.values[start : start + 64].copy())[:, None]
             features[start : start + 64] = model.embed(view).numpy()
     with atomic(file) as partial:
         np.save(partial, features)

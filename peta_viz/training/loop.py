@@ -170,11 +170,7 @@ def train(
             started = time.monotonic()
             loss = _train_epoch(model, optimiser, side, truths, config, pixels.values, epoch, bar)
             speed = per_epoch / (time.monotonic() - started)
-            rows = validation.groups.draw(config.images_per_group)
-            guess = predict(model, rows, pixels.values, imageset.heads)
-            guess = guess.set_axis(validation.targets.values.index)
-            shifts = _shifts(guess, validation.targets, imageset.heads, config)
-            guess = _shifted(guess, shifts)
+            guess, shifts = _judge(model, validation, pixels.values, imageset.heads, config)
             table = evaluate(guess, validation.targets, imageset.heads)
             score = mean_macro_f1(table)
             best = not history or score > max(row["validation_f1"] for row in history)
@@ -182,23 +178,22 @@ def train(
             state: dict[str, Any] = {"stamp": stamp, "config": asdict(config), "history": history}
             state["heads"] = [(h.name, list(h.labels), h.kind) for h in imageset.heads]
             if best:
-                save(
-                    folder / BEST, {**state, "model": _shifted_state(model, imageset.heads, shifts)}
-                )
+                tuned = _shifted_state(model, imageset.heads, shifts)
+                save(folder / BEST, {**state, "model": tuned})
             bar.set_postfix(epoch=epoch + 1, loss=f"{loss:.3f}", validation_f1=f"{score:.3f}")
             told = Epoch(
-                name,
-                stamp,
-                epoch + 1,
-                config.epochs,
-                loss,
-                speed,
-                score,
-                best,
-                guess,
-                validation.targets,
-                imageset.heads,
-                table,
+                name=name,
+                stamp=stamp,
+                number=epoch + 1,
+                epochs=config.epochs,
+                loss=loss,
+                images_per_s=speed,
+                validation_f1=score,
+                best=best,
+                probabilities=guess,
+                targets=validation.targets,
+                heads=imageset.heads,
+                table=table,
             )
             for hook in hooks:
                 hook(told)
@@ -277,6 +272,16 @@ def _one_cycle(done: float) -> float:
     if done < rise:
         return max(done / rise, 0.05)
     return 0.01 + 0.99 * (1 + math.cos(math.pi * (done - rise) / (1 - rise))) / 2
+
+
+def _judge(
+    model: GroupNet, side: Side, values: Values, heads: Sequence[Head], config: TrainConfig
+) -> "tuple[pd.DataFrame, pd.Series[float]]":
+    """Predict one side, and move the thresholds to what is best there if they are to be tuned."""
+    guess = predict(model, side.groups.draw(config.images_per_group), values, heads)
+    guess = guess.set_axis(side.targets.values.index)
+    shifts = _shifts(guess, side.targets, heads, config)
+    return _shifted(guess, shifts), shifts
 
 
 def _shifts(
