@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from peta_viz.confusion import class_matrix, judged, label_table
+from peta_viz.evaluation import mean_macro_f1
 from peta_viz.files import atomic, write_text
 from peta_viz.imageset import ImageSet
 from peta_viz.markup import page
@@ -22,8 +23,8 @@ _CELLS = {"tp": ("yes", "yes"), "fp": ("no", "yes"), "fn": ("yes", "no"), "tn": 
 class EpochReports:
     """A hook that writes ``epoch-005/`` and ``best/``.
 
-    Each holds ``predictions.parquet``, ``metrics.parquet``, ``confusion.parquet`` and
-    ``index.html`` with the same as tables, and matrices whose cells open their images.
+    Each holds ``predictions.parquet``, ``metrics.parquet``, ``confusion.parquet``, and once that is
+    due ``index.html`` with the same as tables, and matrices whose cells open their images.
 
     Parameters
     ----------
@@ -43,40 +44,42 @@ class EpochReports:
     def __call__(self, epoch: Epoch) -> None:
         """Write what is due after this epoch."""
         last = epoch.number == epoch.epochs
-        due = last or epoch.number % self.every == 0
+        due = self.folder / f"epoch-{epoch.number:03d}"
         if epoch.best:
-            self._write(self.folder / "best", epoch)
-        if due:
-            self._write(self.folder / f"epoch-{epoch.number:03d}", epoch)
+            self._write_tables(self.folder / "best", epoch)
+        if last or epoch.number % self.every == 0:
+            self._write_tables(due, epoch)
+            self._write_page(due, epoch.name)
+        if last:  # pages take longer than small epochs, and most best ones are soon surpassed
+            self._write_page(self.folder / "best", epoch.name)
 
-    def _write(self, folder: Path, epoch: Epoch) -> None:
+    def _write_tables(self, folder: Path, epoch: Epoch) -> None:
         predictions = prediction_rows(epoch.probabilities, epoch.targets)
         predictions.insert(0, "experiment", _NAME)
+        metrics = epoch.table.copy()
+        metrics.insert(0, "epoch", epoch.number)
         matrices = confusion_rows(predictions, self.imageset)
         shutil.rmtree(folder, ignore_errors=True)
-        for name, table in (
-            ("predictions", predictions),
-            ("metrics", epoch.table),
-            ("confusion", matrices),
-        ):
+        tables = {"predictions": predictions, "metrics": metrics, "confusion": matrices}
+        for name, table in tables.items():
             with atomic(folder / f"{name}.parquet") as partial:
                 table.to_parquet(partial, index=False)
-        title = f"{epoch.name}, epoch {epoch.number}"
-        write_text(folder / "index.html", self._page(title, epoch, predictions))
 
-    def _page(self, title: str, epoch: Epoch, predictions: pd.DataFrame) -> str:
+    def _write_page(self, folder: Path, name: str) -> None:
         # Widgets are not for those who only train.
         from peta_viz.widgets.matrices import Matrices, Question  # noqa: PLC0415
         from peta_viz.widgets.matrix_stills import show_confusion  # noqa: PLC0415
 
+        metrics = pd.read_parquet(folder / "metrics.parquet")
+        matrices = Matrices(self.imageset, pd.read_parquet(folder / "predictions.parquet"))
+        question = Question(experiment=_NAME, head=self.imageset.heads[0].name)
+        still = show_confusion(self.imageset, matrices, question, byte_budget=_PICTURE_BYTES)
         words = (
-            f"Mean macro F1 over heads {epoch.validation_f1:.3f}, training loss {epoch.loss:.3f}. "
+            f"Mean macro F1 over heads {mean_macro_f1(metrics):.3f}, on the validation side. "
             "Thresholds that were tuned were tuned on these very components."
         )
-        matrices = Matrices(self.imageset, predictions)
-        question = Question(experiment=_NAME, head=epoch.heads[0].name)
-        still = show_confusion(self.imageset, matrices, question, byte_budget=_PICTURE_BYTES)
-        return page(title, words, epoch.table.round(3), still)
+        title = f"{name}, epoch {metrics['epoch'].iloc[0]}"
+        write_text(folder / "index.html", page(title, words, metrics.round(3), still))
 
 
 def confusion_rows(predictions: pd.DataFrame, imageset: ImageSet) -> pd.DataFrame:
