@@ -5,6 +5,7 @@ import pytest
 from typer.testing import CliRunner
 
 from peta_viz.cli import app
+from peta_viz.sample import RELEASE
 from tests.conftest import run_cli
 
 
@@ -40,7 +41,7 @@ def test_version():
 @pytest.mark.parametrize("suffix", [".csv", ".parquet"])
 def test_predict_writes_a_row_per_image(run_folder, tmp_path, suffix):
     checkpoint = run_folder / "models" / "raw" / "seed-0" / "best.pt"
-    images = run_folder / "sample" / "PETA dataset" / "CUHK" / "archive"
+    images = run_folder / "sample" / RELEASE / "SampleCampus"
     out = tmp_path / f"said{suffix}"
     done = run_cli("predict", checkpoint, images, "--out", out)
     frame = pd.read_csv(out) if suffix == ".csv" else pd.read_parquet(out)
