@@ -4,6 +4,7 @@ import nbformat
 import pandas as pd
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
+from peta_viz.evaluation import difference_words, headline_words, read_scores
 from peta_viz.report import notebook_to_html, read_notes, write_index
 
 VIEW = "application/vnd.jupyter.widget-view+json"
@@ -37,7 +38,11 @@ def test_the_index_tells_the_main_figures(run_folder):
     assert f"holding {multiple['size'].sum()}; the largest {components['size'].max()}" in page
     assert f"<b>{components['is_bad_component_disagreement_80'].sum()}</b>flagged bad" in page
     assert page.count("data:image/jpeg;base64,") > 10
-    assert "Experiments A, B and C" in page
+    scores, differences = (
+        read_scores(run_folder / f"{name}.csv") for name in ("experiments", "differences")
+    )
+    assert headline_words(scores).loc["mean", "C"] in page
+    assert difference_words(differences).loc["gender", "C − A"] in page
     assert "Compared with the planted errors" in page
 
 
@@ -45,7 +50,8 @@ def test_the_index_escapes_what_the_run_was_told(run_folder, tmp_path):
     evil = "<script>alert(1)</script>"
     for name in ("images", "labels", "components", "cleaning"):
         (tmp_path / f"{name}.parquet").write_bytes((run_folder / f"{name}.parquet").read_bytes())
-    (tmp_path / "experiments.csv").write_bytes((run_folder / "experiments.csv").read_bytes())
+    for name in ("experiments", "differences"):
+        (tmp_path / f"{name}.csv").write_bytes((run_folder / f"{name}.csv").read_bytes())
     page = write_index(tmp_path, parameters={"root": evil}, seconds={"01_x": 1.0}, notes=[evil])
     html = page.read_text()
     assert evil not in html
