@@ -35,8 +35,8 @@ export function chip([label, carried, known]) {
       title: `${label}: ${carried} of ${known}${contested ? ", contested" : ""}`,
       style: contested ? `--pv-share: ${share}%` : undefined,
     },
-    said(label, "pv-name"),
-    make("span", { class: "pv-count", text: ` ${carried}/${known}` }),
+    said(label), // gives way where there is no room; the count, a text without an element, does not
+    ` ${carried}/${known}`,
   );
   return element;
 }
