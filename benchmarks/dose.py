@@ -285,6 +285,7 @@ def main() -> None:
         weights=options.weights,
     )
     features = embed(imageset, options.weights, Path(options.run) / "cache", config)
+    torch.set_num_threads(1)  # heads are small: more threads only wait for each other
     scores, differences = sweep(imageset, features, config, DOSES, options.seeds)
     counts = count_labels(side_of(imageset, "train")).sizes
     words = (
