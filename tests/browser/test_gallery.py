@@ -698,7 +698,8 @@ def test_a_count_is_seen_however_narrow_the_chip(full):
         """[...document.querySelectorAll(".pv-chip")].filter((chip) => {
         const count = document.createRange();
         count.selectNode(chip.lastChild);
-        return count.getBoundingClientRect().right > chip.getBoundingClientRect().right + 1 }).length"""
+        const [end, edge] = [count, chip].map((one) => one.getBoundingClientRect().right);
+        return end > edge + 1 }).length"""
     )
     assert cut == 0
 
