@@ -20,7 +20,7 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.machine import in_words
-from peta_viz.evaluation import ALL, HEADLINE, MEAN
+from peta_viz.evaluation import ALL, HEADLINE, MEAN, choose
 from peta_viz.files import write_text
 from peta_viz.imageset import ImageSet
 from peta_viz.intervals import compare_experiments, score_experiments
@@ -123,9 +123,8 @@ def table(scores: pd.DataFrame, differences: pd.DataFrame, names: Sequence[str])
     """Lay out mean macro F1 over heads, and the difference to one by one, as Markdown."""
 
     def cell(frame: pd.DataFrame, name: str, size: str, column: str, form: str) -> str:
-        wanted = {"experiment": name, "component_size": size, "image_size": ALL, "source": ALL}
-        wanted |= {"head": MEAN, "metric": "macro_f1"}
-        found = frame[(frame[list(wanted)] == pd.Series(wanted)).all(axis=1)]
+        found = choose(frame, size)
+        found = found[(found["experiment"] == name) & (found["head"] == MEAN)]
         if found.empty:
             return ""
         row = found.iloc[0]

@@ -23,7 +23,7 @@ from tqdm import tqdm
 from benchmarks.machine import in_words
 from peta_viz.agreement import count_labels
 from peta_viz.cleaning import clean
-from peta_viz.evaluation import HEADLINE, MEAN
+from peta_viz.evaluation import MEAN, choose
 from peta_viz.files import atomic
 from peta_viz.imageset import ImageSet
 from peta_viz.intervals import compare_experiments, score_experiments
@@ -236,12 +236,7 @@ def table(scores: pd.DataFrame, differences: pd.DataFrame) -> str:
         chosen = frame[(frame["experiment"] == name) & (frame["dose"] == dose)]
         return chosen.iloc[0]
 
-    def headline(frame: pd.DataFrame) -> pd.DataFrame:
-        wanted = {"component_size": HEADLINE, "image_size": "all", "source": "all"}
-        wanted |= {"head": MEAN, "metric": "macro_f1"}
-        return frame[(frame[list(wanted)] == pd.Series(wanted)).all(axis=1)]
-
-    scores, differences = headline(scores), headline(differences)
+    scores, differences = _means(scores), _means(differences)
     names = [ERROR_FREE, *STRATEGIES]
     lines = [f"| dose | raw | {' | '.join(f'{name} − raw' for name in names)} |"]
     lines.append("| --: " * (len(names) + 2) + "|")
@@ -253,6 +248,11 @@ def table(scores: pd.DataFrame, differences: pd.DataFrame) -> str:
             cells.append(f"{row['difference']:+.3f} ({row['low']:+.3f} to {row['high']:+.3f})")
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
+
+
+def _means(frame: pd.DataFrame) -> pd.DataFrame:
+    chosen = choose(frame)
+    return chosen[chosen["head"] == MEAN]
 
 
 def main() -> None:
@@ -273,9 +273,7 @@ def main() -> None:
         )
         run = Path(options.run)
         found = confirm(imageset, whole, options.end_to_end, options.strategy, options.seeds, run)
-        wanted = {"component_size": HEADLINE, "image_size": "all", "source": "all", "head": MEAN}
-        wanted["metric"] = "macro_f1"
-        print(found[(found[list(wanted)] == pd.Series(wanted)).all(axis=1)].to_string())  # noqa: T201
+        print(_means(found).to_string())  # noqa: T201 - what it is for
         return
     config = TrainConfig(
         epochs=40,

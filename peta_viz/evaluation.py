@@ -196,6 +196,25 @@ def mean_macro_f1(table: pd.DataFrame, component_size: str = ALL) -> float:
     return float(chosen.mean()) if chosen.notna().any() else 0.0
 
 
+def choose(
+    scores: pd.DataFrame, component_size: str = HEADLINE, metric: Metric = "macro_f1"
+) -> pd.DataFrame:
+    """Return the rows of one component size and one metric, over images of any size and source.
+
+    Parameters
+    ----------
+    scores
+        What `peta_viz.intervals.score_experiments` or `compare_experiments` returns.
+    component_size
+        One of `SIZES`.
+    metric
+        Which score.
+
+    """
+    wanted = {"component_size": component_size, "image_size": ALL, "source": ALL, "metric": metric}
+    return scores[(scores[list(wanted)] == pd.Series(wanted)).all(axis=1)]
+
+
 def headline(
     scores: pd.DataFrame, component_size: str = HEADLINE, metric: Metric = "macro_f1"
 ) -> pd.DataFrame:
@@ -217,7 +236,7 @@ def headline(
         `components` says how many the first experiment was judged on.
 
     """
-    chosen = _chosen(scores, component_size, metric)
+    chosen = choose(scores, component_size, metric)
     table = _columns(chosen, ["head"], "experiment", "value")
     first = chosen[chosen["experiment"] == table.columns[0]].set_index("head")["components"]
     return table.assign(components=first.reindex(table.index).astype("Int64"))
@@ -227,7 +246,7 @@ def headline_words(
     scores: pd.DataFrame, component_size: str = HEADLINE, metric: Metric = "macro_f1"
 ) -> pd.DataFrame:
     """Lay the experiments side by side as text, each score with its 95 % interval."""
-    chosen = _chosen(scores, component_size, metric)
+    chosen = choose(scores, component_size, metric)
     words = chosen.assign(value=_words(chosen, "value"))
     return _columns(words, ["head"], "experiment", "value")
 
@@ -245,7 +264,7 @@ def difference_words(
         As for `headline`.
 
     """
-    chosen = _chosen(differences, component_size, metric)
+    chosen = choose(differences, component_size, metric)
     pair = chosen["experiment"] + " − " + chosen["against"]
     words = chosen.assign(pair=pair, value=_words(chosen, "difference"))
     return _columns(words, ["head"], "pair", "value")
@@ -262,11 +281,6 @@ def slice_words(
     first = chosen["experiment"] == chosen["experiment"].iloc[0]
     table.insert(0, "components", chosen.loc[first, "components"].to_numpy())
     return table
-
-
-def _chosen(scores: pd.DataFrame, component_size: str, metric: str) -> pd.DataFrame:
-    wanted = {"component_size": component_size, "image_size": ALL, "source": ALL, "metric": metric}
-    return scores[(scores[list(wanted)] == pd.Series(wanted)).all(axis=1)]
 
 
 def _columns(table: pd.DataFrame, index: list[str], columns: str, values: str) -> pd.DataFrame:

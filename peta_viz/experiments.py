@@ -168,6 +168,14 @@ def run_experiments(
     if curation is not None:
         sets["curated"] = readable(curation.apply(imageset))
     sets = {state: side_of(chosen, split) for state, chosen in sets.items()}
+    stores: dict[tuple[int, int], PixelStore] = {}
+
+    def pixels(config: TrainConfig) -> PixelStore:
+        size = (config.height_px, config.width_px)
+        if size not in stores:  # to find what was decoded, every file is read
+            stores[size] = PixelStore.of(raw, *size, cache=cache, progress=progress)
+        return stores[size]
+
     grid = [experiment for experiment in EXPERIMENTS if experiment.judged_on in sets]
     found = []
     for seed in seeds or trained_seeds(folder):
@@ -175,7 +183,7 @@ def run_experiments(
             checkpoint = Path(folder) / state / f"seed-{seed}" / BEST
             own = [experiment for experiment in grid if experiment.trained_on == state]
             judged = {experiment.judged_on: sets[experiment.judged_on] for experiment in own}
-            tables = _judge(checkpoint, judged, raw, cache, progress=progress)
+            tables = _judge(checkpoint, judged, pixels, progress=progress)
             for experiment in own:
                 table = tables[experiment.judged_on].copy()
                 table.insert(0, "seed", seed)
@@ -218,18 +226,17 @@ def trained_seeds(folder: str | Path) -> list[int]:
 def _judge(
     checkpoint: Path,
     judged: Mapping[State, ImageSet],
-    raw: ImageSet,
-    cache: str | Path | None,
+    pixels: Callable[[TrainConfig], PixelStore],
     *,
     progress: bool,
 ) -> dict[State, pd.DataFrame]:
     """Predict each group of images once, in however many states of the labels it is judged."""
     model, config, heads = load_model(checkpoint)
-    pixels = PixelStore.of(raw, config.height_px, config.width_px, cache=cache, progress=progress)
-    sides = {state: Side.of(chosen, pixels, config) for state, chosen in judged.items()}
+    store = pixels(config)
+    sides = {state: Side.of(chosen, store, config) for state, chosen in judged.items()}
     groups = [side.groups.draw(config.images_per_group) for side in sides.values()]
     rows, places = np.unique(np.concatenate(groups), axis=0, return_inverse=True)
-    probabilities = predict(model, rows, pixels.values, heads, progress=progress)
+    probabilities = predict(model, rows, store.values, heads, progress=progress)
     own = np.split(places.ravel(), np.cumsum([len(group) for group in groups])[:-1])
     return {
         state: prediction_rows(

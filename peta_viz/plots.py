@@ -1,6 +1,6 @@
 """Figures for reports; each function returns a matplotlib figure and shows nothing."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from peta_viz.agreement import MEASURES, LabelCounts
-from peta_viz.evaluation import HEADLINE
+from peta_viz.evaluation import choose
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -81,7 +81,7 @@ def plot_experiments(scores: pd.DataFrame) -> Figure:
 
     `scores` is what `score_experiments` returns.
     """
-    chosen = scores[_headline(scores)]
+    chosen = choose(scores)
     heads = list(chosen["head"].unique())
     experiments = list(chosen["experiment"].unique())
     figure, axes = _axes(width=9, height=3.4)
@@ -91,7 +91,7 @@ def plot_experiments(scores: pd.DataFrame) -> Figure:
         offset = (number - (len(experiments) - 1) / 2) * width
         place = np.arange(len(heads)) + offset
         axes.bar(place, own["value"], width, label=str(experiment))
-        _whiskers(axes, place, own["low"], own["high"])
+        axes.vlines(place, own["low"], own["high"], color="black", linewidth=1)
     axes.set_xticks(np.arange(len(heads)), _plain(heads), rotation=30, ha="right")
     axes.set(ylabel="macro F1", ylim=(0, 1))
     axes.legend(title="experiment")
@@ -103,7 +103,7 @@ def plot_differences(differences: pd.DataFrame) -> Figure:
 
     `differences` is what `compare_experiments` returns.
     """
-    chosen = differences[_headline(differences)]
+    chosen = choose(differences)
     pairs = list(chosen.groupby(["experiment", "against"], sort=False))
     figure, panels = plt.subplots(
         1,
@@ -122,16 +122,6 @@ def plot_differences(differences: pd.DataFrame) -> Figure:
         axes.set_yticks(place, _plain(list(rows["head"])))
         axes.set(title=f"{one} − {other}", xlabel="macro F1")
     return _closed(figure)
-
-
-def _headline(table: pd.DataFrame) -> "pd.Series[bool]":
-    wanted = {"component_size": HEADLINE, "image_size": "all", "source": "all"}
-    chosen: pd.Series[bool] = (table[list(wanted)] == pd.Series(wanted)).all(axis=1)
-    return chosen & (table["metric"] == "macro_f1")
-
-
-def _whiskers(axes: Axes, place: Any, low: Any, high: Any) -> None:
-    axes.vlines(place, low, high, color="black", linewidth=1)
 
 
 def _axes(width: float, height: float = 3.0) -> tuple[Figure, Axes]:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 import pandas as pd
 
 from peta_viz.errors import InvalidDataError, MissingPartError
+from peta_viz.evaluation import choose
 
 if TYPE_CHECKING:
     from peta_viz.training.config import TrainConfig
@@ -213,9 +214,7 @@ class CnvrgLines:
 
     def scores(self, scores: pd.DataFrame) -> None:
         """Print the headline of every experiment as tags."""
-        wanted = {"component_size": "2 and more", "image_size": "all", "source": "all"}
-        chosen = scores[(scores[list(wanted)] == pd.Series(wanted)).all(axis=1)]
-        chosen = chosen[(chosen["metric"] == "macro_f1") & chosen["value"].notna()]
+        chosen = choose(scores).dropna(subset="value")
         names = chosen["experiment"] + "_" + chosen["head"] + "_macro_f1"
         for name, value in zip(names, chosen["value"], strict=True):
             self.tag(name, f"{value:.4f}")
