@@ -3,8 +3,8 @@
 ``python -m benchmarks.dose --run RUN --weights FILE`` takes the image set of a run folder. Errors
 are planted in the training components of two and more images and nowhere else; judged is on the
 untouched labels of the test side. The heads are trained on features of the ImageNet trunk, computed
-once; `--end-to-end 0.2` trains the whole network at one dose, on raw and error-free labels and by
-one strategy.
+once; `--end-to-end 0.4 --strategies "label pruning"` trains the whole network at one dose, on raw
+and error-free labels and by these strategies.
 """
 
 import argparse
@@ -197,25 +197,32 @@ def sweep(
 
 
 def confirm(
-    imageset: ImageSet, config: TrainConfig, dose: float, strategy: str, seeds: int, run: Path
-) -> pd.DataFrame:
-    """Train the whole network at one dose: raw, error-free, and one strategy; as `sweep` judges."""
+    imageset: ImageSet,
+    config: TrainConfig,
+    dose: float,
+    strategies: Sequence[str],
+    seeds: int,
+    run: Path,
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Train the whole network at one dose: raw, error-free, some strategies; as `sweep` does."""
     pixels = PixelStore.of(imageset, config.height_px, config.width_px, cache=run / "cache")
+    ids = imageset.images["component_id"]
+    large = (ids.map(ids.value_counts()) >= config.min_component_size).to_numpy()
+    large_validation = imageset.subset(large & (imageset.images["split"] == "validation"))
     test = side_of(imageset, "test")
     parts = []
     for seed in range(seeds):
         for name, trained_on in conditions(imageset, dose, seed):
-            if name not in (ERROR_FREE, RAW, strategy):
+            if name not in (ERROR_FREE, RAW, *strategies):
                 continue
             # The validation side keeps its labels, whatever is planted and cleaned.
-            own = imageset.subset(imageset.images["split"] == "validation").images.index
-            kept = trained_on.images.index.union(own, sort=False)
-            labels = imageset.labels.copy()
-            known = imageset.known.copy()
-            labels.loc[trained_on.images.index] = trained_on.labels
-            known.loc[trained_on.images.index] = trained_on.known
-            whole = imageset.with_labels(labels, known).subset(imageset.images.index.isin(kept))
-            folder = run / "dose" / f"{dose}-{name}-{seed}".replace(" ", "-")
+            kept = side_of(trained_on, "train").images.index
+            labels, known = imageset.labels.copy(), imageset.known.copy()
+            labels.loc[kept] = trained_on.labels.loc[kept]
+            known.loc[kept] = trained_on.known.loc[kept]
+            rows = kept.union(large_validation.images.index, sort=False)
+            whole = imageset.with_labels(labels, known).subset(imageset.images.index.isin(rows))
+            folder = run / "dose" / f"{dose}-{config.targets}-{name}-{seed}".replace(" ", "-")
             train(whole, replace(config, seed=seed), folder, pixels=pixels, name=name)
             model, settings, heads = load_model(folder / BEST)
             targets = component_targets(test, config.targets)
@@ -225,11 +232,14 @@ def confirm(
             said = said.set_axis(targets.values.index)
             parts.append(prediction_rows(said, targets).assign(**state))
     predictions = pd.concat(parts, ignore_index=True)
-    pairs = [(ERROR_FREE, RAW), (strategy, RAW)]
-    return compare_experiments(predictions, imageset, pairs).assign(dose=dose)
+    pairs = [(name, RAW) for name in (ERROR_FREE, *strategies)]
+    return (
+        score_experiments(predictions, imageset).assign(dose=dose),
+        compare_experiments(predictions, imageset, pairs).assign(dose=dose),
+    )
 
 
-def table(scores: pd.DataFrame, differences: pd.DataFrame) -> str:
+def table(scores: pd.DataFrame, differences: pd.DataFrame, strategies: Sequence[str]) -> str:
     """Lay out the headline as Markdown: raw and error-free, then what each strategy changes."""
 
     def own(frame: pd.DataFrame, name: str, dose: float) -> Any:
@@ -237,7 +247,7 @@ def table(scores: pd.DataFrame, differences: pd.DataFrame) -> str:
         return chosen.iloc[0]
 
     scores, differences = _means(scores), _means(differences)
-    names = [ERROR_FREE, *STRATEGIES]
+    names = [ERROR_FREE, *strategies]
     lines = [f"| dose | raw | {' | '.join(f'{name} − raw' for name in names)} |"]
     lines.append("| --: " * (len(names) + 2) + "|")
     for dose in scores["dose"].unique():
@@ -264,33 +274,38 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--out", default="benchmarks/dose")
     parser.add_argument("--end-to-end", type=float, help="train the whole network at this dose")
-    parser.add_argument("--strategy", default="component pruning", choices=list(STRATEGIES))
+    parser.add_argument("--strategies", nargs="*", default=list(STRATEGIES), choices=STRATEGIES)
     options = parser.parse_args()
     imageset = readable(ImageSet.from_parquet(options.run))
+    run = Path(options.run)
     if options.end_to_end is not None:
-        whole = TrainConfig(
-            epochs=12, min_component_size=2, targets=options.targets, weights=options.weights
+        config = TrainConfig(
+            epochs=12,
+            stem="grouped",
+            min_component_size=2,
+            targets=options.targets,
+            weights=options.weights,
         )
-        run = Path(options.run)
-        found = confirm(imageset, whole, options.end_to_end, options.strategy, options.seeds, run)
-        print(_means(found).to_string())  # noqa: T201 - what it is for
-        return
-    config = TrainConfig(
-        epochs=40,
-        batch_size=64,
-        min_component_size=2,
-        targets=options.targets,
-        weights=options.weights,
-    )
-    features = embed(imageset, options.weights, Path(options.run) / "cache", config)
-    torch.set_num_threads(1)  # heads are small: more threads only wait for each other
-    scores, differences = sweep(imageset, features, config, DOSES, options.seeds)
+        scores, differences = confirm(
+            imageset, config, options.end_to_end, options.strategies, options.seeds, run
+        )
+    else:
+        config = TrainConfig(
+            epochs=40,
+            batch_size=64,
+            min_component_size=2,
+            targets=options.targets,
+            weights=options.weights,
+        )
+        features = embed(imageset, options.weights, run / "cache", config)
+        torch.set_num_threads(1)  # heads are small: more threads only wait for each other
+        scores, differences = sweep(imageset, features, config, DOSES, options.seeds)
     counts = count_labels(side_of(imageset, "train")).sizes
     words = (
-        f"{(counts > 1).sum()} training components of two and more, {options.seeds} seeds, targets "
-        f"by {options.targets}; {in_words()}"
+        f"{config}; {(counts > 1).sum()} training components of two and more, {options.seeds} "
+        f"seeds; {in_words()}"
     )
-    text = f"{words}\n\n{table(scores, differences)}\n"
+    text = f"{words}\n\n{table(scores, differences, options.strategies)}\n"
     print(text, flush=True)  # noqa: T201 - what it is for
     out = Path(options.out)
     out.with_suffix(".md").write_text(text, encoding="utf-8")

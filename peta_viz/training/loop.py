@@ -13,14 +13,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
-from scipy.special import expit, logit
 from torch import Tensor
 from tqdm import tqdm
 
 from peta_viz.errors import InvalidDataError
 from peta_viz.evaluation import evaluate, mean_macro_f1
 from peta_viz.imageset import Head, ImageSet
-from peta_viz.metrics import best_threshold
 from peta_viz.splitting import side_of
 from peta_viz.training.checkpoints import BEST, LAST, device_of, new_model, save
 from peta_viz.training.config import TrainConfig
@@ -29,6 +27,7 @@ from peta_viz.training.losses import HeadTruth, total_loss
 from peta_viz.training.model import GroupNet
 from peta_viz.training.pixels import PixelStore, Values
 from peta_viz.training.predict import predict
+from peta_viz.training.thresholds import best_thresholds, into_biases, move_thresholds
 
 
 @dataclass(frozen=True, eq=False)
@@ -158,7 +157,7 @@ def train(
     optimiser = torch.optim.AdamW(model.parameters(), weight_decay=config.weight_decay)
     stamp = _stamp(train_set, validation_set, config, pixels)
     history = _resume(folder / LAST, stamp, model, optimiser)
-    per_epoch = len(side.targets.values) * config.images_per_group
+    per_epoch = int(side.targets.sizes.clip(upper=config.images_per_group).sum())
     with tqdm(
         desc=name,
         total=config.epochs * per_epoch,
@@ -170,7 +169,7 @@ def train(
             started = time.monotonic()
             loss = _train_epoch(model, optimiser, side, truths, config, pixels.values, epoch, bar)
             speed = per_epoch / (time.monotonic() - started)
-            guess, shifts = _judge(model, validation, pixels.values, imageset.heads, config)
+            guess, thresholds = _judge(model, validation, pixels.values, imageset.heads, config)
             table = evaluate(guess, validation.targets, imageset.heads)
             score = mean_macro_f1(table)
             best = not history or score > max(row["validation_f1"] for row in history)
@@ -178,8 +177,10 @@ def train(
             state: dict[str, Any] = {"stamp": stamp, "config": asdict(config), "history": history}
             state["heads"] = [(h.name, list(h.labels), h.kind) for h in imageset.heads]
             if best:
-                tuned = _shifted_state(model, imageset.heads, shifts)
-                save(folder / BEST, {**state, "model": tuned})
+                weights = model.state_dict()
+                if thresholds is not None:
+                    weights = into_biases(weights, imageset.heads, thresholds)
+                save(folder / BEST, {**state, "model": weights})
             bar.set_postfix(epoch=epoch + 1, loss=f"{loss:.3f}", validation_f1=f"{score:.3f}")
             told = Epoch(
                 name=name,
@@ -222,18 +223,18 @@ def _train_epoch(
     halved = config.precision == "bfloat16" or (config.precision == "auto" and place.type == "cuda")
     model.train()
     losses = []
-    for number, (batch, view) in enumerate(_ahead(batches, groups, values, rng)):
+    for number, (batch, view, places) in enumerate(_ahead(batches, groups, values, rng)):
         done = (epoch + (number + 1) / len(batches)) / config.epochs
         for parameters in optimiser.param_groups:
             parameters["lr"] = config.learning_rate * _one_cycle(done)
         with torch.autocast(place.type, torch.bfloat16, enabled=halved):
-            logits = model(view.to(place, non_blocking=True))
+            logits = model(view.to(place, non_blocking=True), places.to(place))
         loss = total_loss(truths, logits, torch.from_numpy(batch).to(place), config)
         optimiser.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         optimiser.step()
         losses.append(loss.item())
-        bar.update(len(batch) * config.images_per_group)
+        bar.update(len(view))
     return float(np.mean(losses))
 
 
@@ -247,23 +248,24 @@ def _dealt(order: Rows, size: int) -> list[Rows]:
 
 def _ahead(
     batches: Sequence[Rows], groups: Rows, values: Values, rng: np.random.Generator
-) -> Iterator[tuple[Rows, Tensor]]:
+) -> Iterator[tuple[Rows, Tensor, Tensor]]:
     """Gather the next batch while the model is busy with this one."""
     with ThreadPoolExecutor(1) as pool:
         coming = pool.submit(_augmented, values, groups[batches[0]], rng)
         for number, batch in enumerate(batches):
-            view = coming.result()
+            view, places = coming.result()
             if number + 1 < len(batches):
                 coming = pool.submit(_augmented, values, groups[batches[number + 1]], rng)
-            yield batch, view
+            yield batch, view, places
 
 
-def _augmented(values: Values, rows: Rows, rng: np.random.Generator) -> Tensor:
-    """Gather groups ``(b, k, h, w, 3)``, each image flipped with probability one half."""
-    view = values[rows]
-    flip = rng.random(rows.shape) < 0.5  # noqa: PLR2004
+def _augmented(values: Values, rows: Rows, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+    """Gather each image once, flipped with probability one half; and its places in the groups."""
+    wanted, places = np.unique(rows, return_inverse=True)
+    view = values[wanted]
+    flip = rng.random(len(wanted)) < 0.5  # noqa: PLR2004
     view[flip] = view[flip][:, :, ::-1]
-    return torch.from_numpy(view)
+    return torch.from_numpy(view), torch.from_numpy(places.reshape(rows.shape))
 
 
 def _one_cycle(done: float) -> float:
@@ -276,49 +278,14 @@ def _one_cycle(done: float) -> float:
 
 def _judge(
     model: GroupNet, side: Side, values: Values, heads: Sequence[Head], config: TrainConfig
-) -> "tuple[pd.DataFrame, pd.Series[float]]":
+) -> "tuple[pd.DataFrame, pd.Series[float] | None]":
     """Predict one side, and move the thresholds to what is best there if they are to be tuned."""
     guess = predict(model, side.groups.draw(config.images_per_group), values, heads)
     guess = guess.set_axis(side.targets.values.index)
-    shifts = _shifts(guess, side.targets, heads, config)
-    return _shifted(guess, shifts), shifts
-
-
-def _shifts(
-    guess: pd.DataFrame, targets: Targets, heads: Sequence[Head], config: TrainConfig
-) -> "pd.Series[float]":
-    """Return the logit of the threshold of each label of a multiple head."""
-    labels = [label for head in heads if head.kind == "multiple" for label in head.labels]
     if not config.tune_thresholds:
-        return pd.Series(0.0, index=labels)
-    thresholds = [
-        best_threshold(guess[label].to_numpy()[known], targets.values[label].to_numpy()[known])
-        for label in labels
-        for known in [targets.known[label].to_numpy()]
-    ]
-    return pd.Series(logit(np.clip(thresholds, 1e-4, 1 - 1e-4)), index=labels, dtype="float64")
-
-
-def _shifted(guess: pd.DataFrame, shifts: "pd.Series[float]") -> pd.DataFrame:
-    """Return the probabilities whose threshold is 0.5."""
-    labels = shifts.index.tolist()
-    moved = expit(logit(guess[labels].to_numpy(dtype=np.float64)) - shifts.to_numpy())
-    shifted = guess.copy()
-    shifted[labels] = moved.astype(np.float32)
-    return shifted
-
-
-def _shifted_state(
-    model: GroupNet, heads: Sequence[Head], shifts: "pd.Series[float]"
-) -> dict[str, Tensor]:
-    """Return the model's state with the thresholds in its biases."""
-    state = dict(model.state_dict())
-    for number, head in enumerate(heads):
-        if head.kind == "multiple":
-            moved = torch.from_numpy(shifts[list(head.labels)].to_numpy(dtype=np.float32))
-            key = f"heads.{number}.bias"
-            state[key] = state[key] - moved.to(state[key].device)
-    return state
+        return guess, None
+    thresholds = best_thresholds(guess, side.targets, heads)
+    return move_thresholds(guess, thresholds), thresholds
 
 
 def _large(imageset: ImageSet, config: TrainConfig) -> ImageSet:

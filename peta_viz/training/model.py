@@ -75,13 +75,17 @@ class GroupNet(nn.Module):
             channels = torch.tensor(values * self.side_by_side) * 255
             self.register_buffer(name, channels[None, :, None, None], persistent=False)
 
-    def forward(self, images: Tensor) -> list[Tensor]:
+    def forward(self, images: Tensor, places: Tensor | None = None) -> list[Tensor]:
         """Predict every head.
 
         Parameters
         ----------
         images
-            uint8, shape ``(groups, k, height, width, 3)``, RGB.
+            uint8, shape ``(groups, k, height, width, 3)``, RGB; with `places` each image once, of
+            shape ``(images, height, width, 3)``.
+        places
+            int64, shape ``(groups, k)``: the images of each group by their number. A shared trunk
+            then goes over an image once, however often it is repeated.
 
         Returns
         -------
@@ -89,20 +93,21 @@ class GroupNet(nn.Module):
             Per head the logits, float32, shape ``(groups, labels of the head)``.
 
         """
-        return self.answer(self.embed(images))
+        return self.answer(self.embed(images, places))
 
-    def embed(self, images: Tensor) -> Tensor:
+    def embed(self, images: Tensor, places: Tensor | None = None) -> Tensor:
         """Return the features that the heads see: float, shape ``(groups, 1280)``."""
-        groups, per_group = images.shape[:2]
-        pixels = images.permute(0, 1, 4, 2, 3)
-        # Side by side in the channels, or one after the other in the batch.
-        pixels = pixels.flatten(1, 2) if self.side_by_side > 1 else pixels.flatten(0, 1)
+        if places is None:
+            groups, per_group = images.shape[:2]
+            places = torch.arange(groups * per_group, device=images.device).view(groups, per_group)
+            images = images.flatten(0, 1)
+        pixels = images.permute(0, 3, 1, 2)
+        if self.side_by_side > 1:
+            pixels = pixels[places].flatten(1, 2)
         pixels = (pixels.float() - self.mean) / self.std
         maps: Tensor = self.features(pixels.contiguous(memory_format=torch.channels_last))
         pooled = maps.mean(dim=(2, 3))
-        if len(pooled) == groups:
-            return pooled
-        return pooled.view(groups, per_group, -1).mean(dim=1)
+        return pooled if self.side_by_side > 1 else pooled[places].mean(dim=1)
 
     def answer(self, features: Tensor) -> list[Tensor]:
         """Return the logits of every head, from what `embed` returned."""

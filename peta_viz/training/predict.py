@@ -55,18 +55,19 @@ def predict(
     parts: list[np.ndarray[Any, Any]] = []
     with (
         torch.inference_mode(),
-        tqdm(desc="predicting", total=rows.size, unit="image", disable=not progress) as bar,
+        tqdm(desc="predicting", total=len(rows), unit="group", disable=not progress) as bar,
     ):
         for start in range(0, len(rows), _BATCH):
             chosen = rows[start : start + _BATCH]
+            wanted, places = np.unique(chosen, return_inverse=True)
+            view = torch.from_numpy(values[wanted]).to(device)
+            answer = model(view, torch.from_numpy(places.reshape(chosen.shape)).to(device))
             outputs = [
                 logits.softmax(dim=1) if head.kind == "exclusive" else logits.sigmoid()
-                for head, logits in zip(
-                    heads, model(torch.from_numpy(values[chosen]).to(device)), strict=True
-                )
+                for head, logits in zip(heads, answer, strict=True)
             ]
             parts.append(torch.cat(outputs, dim=1).cpu().numpy())
-            bar.update(chosen.size)
+            bar.update(len(chosen))
     labels = [label for head in heads for label in head.labels]
     return pd.DataFrame(np.concatenate(parts), columns=labels)
 

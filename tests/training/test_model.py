@@ -47,6 +47,19 @@ def test_a_shared_stem_sees_the_mean_of_the_features(weights):
         assert [len(output) for output in net(view)] == [2, 2]
 
 
+@pytest.mark.parametrize("stem", ["grouped", "shared"])
+def test_an_image_that_is_repeated_is_handed_over_once(stem):
+    torch.manual_seed(0)
+    net = GroupNet(HEADS, images_per_group=3, stem=stem).eval()
+    images = torch.randint(0, 255, (4, 64, 32, 3), dtype=torch.uint8)
+    places = torch.tensor([[0, 1, 0], [2, 3, 1], [3, 3, 3]])
+    seen = []
+    net.features.register_forward_hook(lambda _, given, __: seen.append(len(given[0])))
+    with torch.no_grad():
+        torch.testing.assert_close(net.embed(images, places), net.embed(images[places]))
+    assert seen == ([4, 9] if stem == "shared" else [3, 3])
+
+
 def test_weights_that_are_not_there_or_something_else(tmp_path):
     with pytest.raises(MissingPartError, match="there are no weights at"):
         GroupNet(HEADS, weights=str(tmp_path / "gone.pth"))
