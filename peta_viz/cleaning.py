@@ -61,7 +61,7 @@ class Cleaning:
         known = imageset.known.to_numpy(copy=True)
         labels[rows, columns] = cells["after"] == "yes"
         known[rows, columns] = cells["after"] != "unknown"
-        return _with(imageset, labels, known).subset(~imageset.images.index.isin(gone))
+        return imageset.with_cells(labels, known).subset(~imageset.images.index.isin(gone))
 
     def summary(self) -> pd.DataFrame:
         """Count what each step did.
@@ -117,7 +117,7 @@ def clean(imageset: ImageSet, strategies: Sequence[Strategy]) -> Cleaning:
         if verdict.dropped.all():
             raise InvalidDataError(strategy.name, ["it would drop every image: use a milder rule"])
         changes.append(_changes(step, strategy.name, current, verdict))
-        current = _with(current, verdict.labels, verdict.known).subset(~verdict.dropped)
+        current = current.with_cells(verdict.labels, verdict.known).subset(~verdict.dropped)
     table = pd.concat(changes, ignore_index=True)
     return Cleaning(table.astype({"step": "int64"}))
 
@@ -175,14 +175,6 @@ def _touched(imageset: ImageSet, strategy: Strategy) -> dict[str, int]:
         "images_relabelled": int(changes.loc[~out, "image_id"].nunique()),
         "labels_changed": int((~out).sum()),
     }
-
-
-def _with(imageset: ImageSet, labels: Mask, known: Mask) -> ImageSet:
-    index, columns = imageset.labels.index, imageset.labels.columns
-    return imageset.with_labels(
-        pd.DataFrame(labels, index=index, columns=columns),
-        pd.DataFrame(known, index=index, columns=columns),
-    )
 
 
 def _changes(step: int, name: str, before: ImageSet, verdict: Verdict) -> pd.DataFrame:

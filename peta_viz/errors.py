@@ -52,6 +52,24 @@ class MissingPartError(PetaVizError):
     """An optional part (an extra, a model, weights) is needed and is not there."""
 
 
+class DecisionLogError(PetaVizError):
+    """A decision log cannot be read, or an act could not be written to it.
+
+    Parameters
+    ----------
+    path
+        The log.
+    reason
+        Why, and what to do.
+
+    """
+
+    def __init__(self, path: str | Path, reason: str) -> None:
+        self.path = Path(path)
+        self.reason = reason
+        super().__init__(f"the decision log {path}: {reason}")
+
+
 class LeakError(PetaVizError):
     """Images that belong together lie on both sides of a split; scores would flatter."""
 

@@ -219,6 +219,17 @@ class ImageSet:
         """Return the image set with other labels (of the same shape)."""
         return replace(self, labels=labels, known=known)
 
+    def with_cells(
+        self,
+        labels: "np.ndarray[Any, np.dtype[np.bool_]]",
+        known: "np.ndarray[Any, np.dtype[np.bool_]]",
+    ) -> Self:
+        """Return the image set with other labels, given as boolean arrays of the same shape."""
+        index, columns = self.labels.index, self.labels.columns
+        return self.with_labels(
+            pd.DataFrame(labels, index, columns), pd.DataFrame(known, index, columns)
+        )
+
     def to_parquet(self, folder: str | Path) -> None:
         """Write ``images.parquet`` and ``labels.parquet`` into `folder`, each atomically.
 

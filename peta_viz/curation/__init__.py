@@ -1,0 +1,1 @@
+"""Decisions of people about labels: what they are, where they are kept, and what comes of them."""

@@ -1,0 +1,201 @@
+"""Acts: what a person did, and what stands when all of it is told in order."""
+
+from bisect import insort
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Literal, NamedTuple, get_args
+
+Field = Literal["label", "image", "component", "mark", "note"]
+Kind = Literal["relabel", "accept", "split", "drop", "restore", "mark", "note", "undo", "redo"]
+Mark = Literal["good", "bad", "unsure", "label error", "model mistake"]
+FIELDS: tuple[Field, ...] = get_args(Field)
+KINDS: tuple[Kind, ...] = get_args(Kind)
+MARKS: tuple[Mark, ...] = get_args(Mark)
+VERDICTS: tuple[Mark, ...] = ("good", "bad", "unsure")  # at most one of them
+
+
+class Cell(NamedTuple):
+    """What can be changed: one field of one image.
+
+    Parameters
+    ----------
+    image_id
+        The image.
+    field
+        ``"label"`` (``yes``, ``no``, ``unknown``), ``"image"`` (``in``, ``out``), ``"component"``
+        (a text that images of one thing share), ``"mark"`` (``yes``, ``no``) or ``"note"``.
+    label
+        The name of the label or mark, else empty.
+
+    """
+
+    image_id: str
+    field: Field
+    label: str = ""
+
+
+class Change(NamedTuple):
+    """One cell, before and after."""
+
+    cell: Cell
+    before: str
+    after: str
+
+
+@dataclass(frozen=True)
+class Act:
+    """What a person does to a component, in one go.
+
+    Parameters
+    ----------
+    kind
+        What it is.
+    component_id
+        The component as the image set has it.
+    images
+        Its images.
+    changes
+        What it changes; an act may change nothing ("these labels are right").
+    target
+        For ``"undo"`` and ``"redo"``: the id of the act.
+    queue
+        The name of the queue that brought the component.
+    blind
+        Were predictions and flags hidden?
+    probability
+        With which probability was the component drawn, if it was drawn?
+    seconds
+        How long the person had looked at it.
+
+    """
+
+    kind: Kind
+    component_id: int
+    images: tuple[str, ...] = ()
+    changes: tuple[Change, ...] = ()
+    target: str = ""
+    queue: str = ""
+    blind: bool = False
+    probability: float | None = None
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class Entry:
+    """An act as it stands in a log.
+
+    Parameters
+    ----------
+    act
+        What was done.
+    id
+        Unique among all logs.
+    at
+        When, UTC, as ISO 8601 with microseconds; rises from entry to entry of a log.
+    person
+        Who did it.
+    number
+        The place in the log, from 1; 0 where it is in none.
+
+    """
+
+    act: Act
+    id: str
+    at: str
+    person: str
+    number: int = 0
+
+    @property
+    def order(self) -> tuple[str, str]:
+        """What entries are told in the order of, whatever log they come from."""
+        return (self.at, self.id)
+
+
+class Ledger:
+    """What stands after all acts that were not taken back.
+
+    Entries may be added in any order: they are told by time, and the last one that touches a cell
+    decides it. An act that was undone is passed over, as if it had not been.
+
+    Parameters
+    ----------
+    entries
+        The first ones; `add` takes more.
+
+    """
+
+    def __init__(self, entries: Iterable[Entry] = ()) -> None:
+        self.entries: dict[str, Entry] = {}
+        self._history: dict[Cell, list[tuple[tuple[str, str], str]]] = {}
+        self._switches: dict[str, list[tuple[tuple[str, str], Kind]]] = {}
+        self.add(entries)
+
+    def add(self, entries: Iterable[Entry]) -> None:
+        """Take more entries; those that are known are passed over."""
+        for entry in entries:
+            if entry.id in self.entries:
+                continue
+            self.entries[entry.id] = entry
+            if entry.act.target:
+                insort(
+                    self._switches.setdefault(entry.act.target, []), (entry.order, entry.act.kind)
+                )
+            for change in entry.act.changes:
+                insort(self._history.setdefault(change.cell, []), (entry.order, change.after))
+
+    def is_active(self, entry_id: str) -> bool:
+        """Tell whether an act was not taken back, or taken back and done again."""
+        switches = self._switches.get(entry_id)
+        return not switches or switches[-1][1] == "redo"
+
+    def value(self, cell: Cell) -> str | None:
+        """Return what a cell was set to, or None where it is as it was."""
+        for (_, entry_id), after in reversed(self._history.get(cell, ())):
+            if self.is_active(entry_id):
+                return after
+        return None
+
+    def standing(self) -> Mapping[Cell, tuple[str, Entry]]:
+        """Return what all touched cells were set to, and by what; sorted by cell."""
+        found = {}
+        for cell in sorted(self._history):
+            for (_, entry_id), after in reversed(self._history[cell]):
+                if self.is_active(entry_id):
+                    found[cell] = (after, self.entries[entry_id])
+                    break
+        return found
+
+    def told(self) -> list[Entry]:
+        """Return all entries in order of time."""
+        return sorted(self.entries.values(), key=lambda entry: entry.order)
+
+    def acts(self) -> list[Entry]:
+        """Return the acts that stand, in order of time, without undo and redo."""
+        return [one for one in self.told() if not one.act.target and self.is_active(one.id)]
+
+    def undoable(self, person: str) -> Entry | None:
+        """Return the last act of a person that stands."""
+        return self._stacks(person)[0]
+
+    def redoable(self, person: str) -> Entry | None:
+        """Return what a person took back last, if nothing was done since."""
+        return self._stacks(person)[1]
+
+    def _stacks(self, person: str) -> tuple[Entry | None, Entry | None]:
+        done: list[str] = []
+        undone: list[str] = []
+        for entry in self.told():
+            target = entry.act.target
+            if entry.person != person:
+                continue
+            if not target:
+                done.append(entry.id)
+                undone.clear()
+            elif entry.act.kind == "undo" and target in done:
+                done.remove(target)
+                undone.append(target)
+            elif entry.act.kind == "redo" and target in undone:
+                undone.remove(target)
+                done.append(target)
+        last = [self.entries[ids[-1]] if ids else None for ids in (done, undone)]
+        return last[0], last[1]

@@ -1,0 +1,248 @@
+"""What decisions make of an image set: property-based, over acts that any number of people do."""
+
+from dataclasses import replace
+
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from peta_viz import Head, ImageSet
+from peta_viz.curation.acts import Act, Cell, Change, Entry, Ledger
+from peta_viz.curation.decisions import Decisions
+from peta_viz.errors import InvalidDataError
+
+IDS = ["a", "b", "c", "d"]
+PEOPLE = ["Ada", "Bo"]
+LABELS = ["m", "f", "x"]
+BEFORE = {"label": "unknown", "mark": "no", "image": "in", "component": "0", "note": ""}
+settings.register_profile("small", max_examples=40, deadline=None)
+settings.load_profile("small")
+
+
+def imageset():
+    index = pd.Index(IDS, name="image_id", dtype="str")
+    rows = {"path": IDS, "subset": "", "person_id": IDS, "width": 4, "height": 8}
+    images = pd.DataFrame(rows | {"component_id": [0, 0, 0, 7]}, index=index)
+    labels = pd.DataFrame([[1, 0, 1], [1, 0, 0], [0, 1, 0], [0, 1, 0]], index, LABELS, dtype=bool)
+    known = labels | True
+    known.loc["d", "x"] = False
+    heads = (Head("sex", ("m", "f"), "exclusive"), Head("rest", ("x",)))
+    return ImageSet(images, labels, known, heads)
+
+
+def changes():
+    ids = st.sampled_from(IDS)
+    values = {"label": ["yes", "no", "unknown"], "mark": ["yes", "no"], "image": ["in", "out"]}
+    values |= {"component": ["0/p", "0/q"], "note": ["", "ü", "<b>"]}
+    labels = {"label": LABELS, "mark": ["label error", "good"]}
+    parts = [
+        st.tuples(
+            ids, st.just(field), st.sampled_from(labels.get(field, [""])), st.sampled_from(after)
+        )
+        for field, after in values.items()
+    ]
+    # Image d always stays: decisions that drop all images are refused.
+    one = st.one_of(parts).filter(lambda change: change[:2] != ("d", "image"))
+    return st.lists(one, max_size=3, unique_by=lambda change: change[:3]).map(
+        lambda found: tuple(
+            Change(Cell(*change[:3]), BEFORE[change[1]], change[3]) for change in found
+        )
+    )
+
+
+@st.composite
+def histories(draw):
+    """Draw acts of several people, some taken back and done again."""
+    entries = []
+    for number in range(draw(st.integers(0, 12))):
+        person = draw(st.sampled_from(PEOPLE))
+        kind = draw(st.sampled_from(["relabel", "relabel", "undo", "redo"]))
+        act = Act("relabel", 0, ("a", "b", "c"), draw(changes()))
+        if kind != "relabel":
+            ledger = Ledger(entries)
+            found = ledger.undoable(person) if kind == "undo" else ledger.redoable(person)
+            if found is None:
+                continue
+            act = Act(kind, 0, target=found.id)
+        entries.append(Entry(act, f"{number:03}{person}", f"t{number:03}", person))
+    return entries
+
+
+def same(one, other):
+    pd.testing.assert_frame_equal(one.images, other.images)
+    pd.testing.assert_frame_equal(one.labels, other.labels)
+    pd.testing.assert_frame_equal(one.known, other.known)
+
+
+def act(kind="relabel", *changes, component=0, **more):
+    made = tuple(Change(Cell(*cell), before, after) for cell, before, after in changes)
+    return Act(kind, component, ("a", "b", "c"), made, **more)
+
+
+def entry(number, what, person="Ada"):
+    return Entry(what, f"e{number}", f"t{number:03}", person)
+
+
+@given(histories(), st.randoms(use_true_random=False))
+def test_the_order_of_telling_does_not_matter(entries, chance):
+    shuffled = entries.copy()
+    chance.shuffle(shuffled)
+    same(Decisions.of(entries).apply(imageset()), Decisions.of(shuffled).apply(imageset()))
+    parts = Ledger(shuffled[::2])
+    parts.add(shuffled)  # in parts, and some of them twice
+    assert parts.standing() == Ledger(entries).standing()
+
+
+@given(histories())
+def test_the_last_one_that_stands_decides(entries):
+    ledger = Ledger(entries)
+    off = set()
+    for one in entries:
+        if one.act.target:
+            (off.add if one.act.kind == "undo" else off.discard)(one.act.target)
+    expected = {}
+    for one in entries:
+        if not one.act.target and one.id not in off:
+            expected |= {change.cell: change.after for change in one.act.changes}
+    assert {cell: after for cell, (after, _) in ledger.standing().items()} == expected
+    assert all(ledger.value(cell) == after for cell, after in expected.items())
+
+
+@given(histories())
+def test_acts_on_other_cells_can_be_told_in_any_order(entries):
+    touched = set()
+    apart = []
+    for one in entries:
+        cells = {change.cell for change in one.act.changes}
+        if not one.act.target and not cells & touched:
+            touched |= cells
+            apart.append(one)
+    times = sorted((one.at for one in apart), reverse=True)
+    backwards = [replace(one, at=at) for one, at in zip(apart, times, strict=True)]
+    same(Decisions.of(apart).apply(imageset()), Decisions.of(backwards).apply(imageset()))
+
+
+@given(histories())
+def test_when_all_is_taken_back_the_set_is_raw(entries):
+    entries = entries.copy()
+    for person in PEOPLE:
+        while (last := Ledger(entries).undoable(person)) is not None:
+            undo = Act("undo", 0, target=last.id)
+            entries.append(Entry(undo, f"u{len(entries):03}", f"u{len(entries):03}", person))
+    curated = Decisions.of(entries).apply(imageset())
+    added = ["label_error", "model_mistake", "verdict", "note"]
+    assert not curated.images[["label_error", "model_mistake"]].to_numpy().any()
+    assert (curated.images[["verdict", "note"]] == "").to_numpy().all()
+    raw = imageset()
+    same(replace(curated, images=curated.images.drop(columns=added)), raw)
+    assert Decisions.of(entries).diff(raw).empty
+
+
+@given(histories())
+def test_undo_and_redo_come_back_to_the_same(entries):
+    for person in PEOPLE:
+        before = Ledger(entries).standing()
+        last = Ledger(entries).undoable(person)
+        if last is None:
+            continue
+        back = [*entries, Entry(Act("undo", 0, target=last.id), "u", "u", person)]
+        again = Ledger(back).redoable(person)
+        assert again == last
+        there = [*back, Entry(Act("redo", 0, target=last.id), "v", "v", person)]
+        assert Ledger(there).standing() == before
+        assert Ledger(there).undoable(person) == last
+
+
+@settings(max_examples=15)
+@given(entries=histories())
+def test_what_was_written_is_read(entries, tmp_path_factory):
+    decisions = Decisions.of(entries)
+    for suffix in ("csv", "parquet"):
+        file = tmp_path_factory.mktemp("decisions") / f"decisions.{suffix}"
+        decisions.write(file)
+        assert Decisions.read(file).entries == decisions.entries
+
+
+def test_the_raw_set_is_not_changed():
+    raw = imageset()
+    Decisions.of([entry(1, act("relabel", (("a", "label", "x"), "yes", "no")))]).apply(raw)
+    same(raw, imageset())
+
+
+def test_what_each_field_does():
+    decisions = Decisions.of(
+        [
+            entry(1, act("relabel", (("a", "label", "x"), "yes", "no"))),
+            entry(2, act("relabel", (("b", "label", "m"), "yes", "unknown"))),
+            entry(3, act("split", (("c", "component"), "0", "0/p"))),
+            entry(4, act("drop", (("d", "image"), "in", "out"))),
+            entry(5, act("mark", (("b", "mark", "label error"), "no", "yes"))),
+            entry(6, act("mark", (("b", "mark", "good"), "no", "yes"))),
+            entry(7, act("note", (("b", "note"), "", "<b>see</b>"))),
+        ]
+    )
+    curated = decisions.apply(imageset())
+    assert curated.images.index.tolist() == ["a", "b", "c"]
+    assert curated.images["component_id"].tolist() == [0, 0, 8]
+    assert not curated.labels.loc["a", "x"]
+    assert curated.known.loc["b"].tolist() == [False, True, True]
+    assert not curated.labels.loc["b", "m"]
+    assert curated.images["label_error"].tolist() == [False, True, False]
+    assert curated.images["verdict"].tolist() == ["", "good", ""]
+    assert curated.images["note"].tolist() == ["", "<b>see</b>", ""]
+    diff = decisions.diff(imageset())
+    assert diff[["image_id", "field", "raw", "now"]].to_numpy().tolist()[0] == [
+        "a",
+        "label",
+        "yes",
+        "no",
+    ]
+    assert len(diff) == 7
+
+
+def test_the_summary_counts_by_person():
+    undone = act("relabel", (("a", "label", "f"), "no", "yes"))
+    entries = [
+        entry(1, act("relabel", (("a", "label", "x"), "yes", "no"), seconds=30)),
+        entry(
+            2, act("mark", (("a", "mark", "bad"), "no", "yes"), (("b", "mark", "bad"), "no", "yes"))
+        ),
+        entry(3, undone),
+        entry(4, Act("undo", 0, target="e3")),
+        entry(5, act("accept", component=7, seconds=30), "Bo"),
+    ]
+    found = Decisions.of(entries).summary()
+    assert found.loc[
+        "Ada", ["acts", "undone", "components", "images", "labels_changed", "bad"]
+    ].tolist() == [2, 1, 1, 2, 1, 1]
+    assert found.loc["Bo", ["acts", "components", "images", "minutes"]].tolist() == [1, 1, 0, 0.5]
+    assert Decisions.of(entries).of_persons(["Bo"]).persons == ["Bo"]
+
+
+def test_decisions_about_something_else_are_refused():
+    lost = act("relabel", (("z", "label", "q"), "yes", "no"))
+    with pytest.raises(InvalidDataError) as caught:
+        Decisions.of([entry(1, lost)]).apply(imageset())
+    assert "1 of the 1 images they are about are not in this image set, such as 'z'" in str(
+        caught.value
+    )
+    assert "no labels 'q'" in str(caught.value)
+    drop = act("drop", *((("abcd"[n], "image"), "in", "out") for n in range(4)))
+    with pytest.raises(InvalidDataError, match="drop every image"):
+        Decisions.of([entry(1, drop)]).apply(imageset())
+
+
+def test_a_table_of_something_else_is_refused():
+    good = Decisions.of([entry(1, act("relabel", (("a", "label", "x"), "yes", "no")))]).table()
+    with pytest.raises(InvalidDataError, match="columns person, kind are missing"):
+        Decisions.from_table(good.drop(columns=["person", "kind"]))
+    for column, value, words in [
+        ("kind", "shout", "no kind 'shout'"),
+        ("field", "mood", "no field 'mood'"),
+        ("after", "perhaps", "holds 'perhaps', not yes, no, unknown"),
+    ]:
+        with pytest.raises(InvalidDataError, match=words):
+            Decisions.from_table(good.assign(**{column: value}))
+    with pytest.raises(InvalidDataError, match="changed before"):
+        Decisions.from_table(pd.concat([good, good]))

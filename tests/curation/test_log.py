@@ -1,0 +1,185 @@
+"""The decision log: durable, append-only, and safe with several writers."""
+
+import shutil
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from peta_viz.curation.acts import Act, Cell, Change
+from peta_viz.curation.log import DecisionLog
+from peta_viz.errors import DecisionLogError
+
+WRITER = Path(__file__).with_name("writer.py")
+
+
+def relabel(after="yes", image="a", **more):
+    cell = Cell(image, "label", "x")
+    return Act("relabel", 3, ("a", "b"), (Change(cell, "no", after),), **more)
+
+
+@pytest.fixture
+def log(tmp_path):
+    return DecisionLog(tmp_path / "run" / "decisions.sqlite")
+
+
+def writer(path, person, count, *killed_after):
+    command = [sys.executable, str(WRITER), str(path), person, str(count), *map(str, killed_after)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+
+
+def test_what_is_written_is_there_for_the_next_one(log):
+    act = relabel(queue="disagreement", blind=True, probability=0.25, seconds=2.5)
+    entry = log.write(act, "Ada")
+    (read,) = DecisionLog(log.path).since()
+    assert read == entry
+    assert read.act == act
+    assert (read.person, read.number) == ("Ada", 1)
+    assert log.since(1) == []
+
+
+def test_undo_and_redo_go_by_person(log):
+    first = log.write(relabel("yes"), "Ada")
+    second = log.write(relabel("no"), "Ada")
+    others = log.write(relabel("unknown", "b"), "Bo")
+    assert log.undo("Ada", seconds=1.5).act.target == second.id
+    assert log.undo("Ada").act.target == first.id
+    assert log.undo("Ada") is None
+    assert log.redo("Ada").act.target == first.id
+    log.write(relabel("unknown"), "Ada")
+    assert log.redo("Ada") is None
+    assert log.undo("Bo").act.target == others.id
+    kinds = [entry.act.kind for entry in log.since()]
+    assert kinds == ["relabel"] * 3 + ["undo", "undo", "redo", "relabel", "undo"]
+    with pytest.raises(ValueError, match="see undo and redo"):
+        log.write(Act("undo", 1, target=first.id), "Ada")
+
+
+def test_nothing_in_it_can_be_changed(log):
+    log.write(relabel(), "Ada")
+    database = sqlite3.connect(log.path)
+    for statement in (
+        "UPDATE acts SET person = 'Bo'",
+        "DELETE FROM acts",
+        "UPDATE changes SET after = 'no'",
+        "DELETE FROM changes",
+    ):
+        with pytest.raises(sqlite3.IntegrityError, match="acts stay"):
+            database.execute(statement)
+    database.close()
+
+
+def test_two_kernels_write_a_thousand_acts_each(log):
+    writers = [writer(log.path, person, 1000) for person in ("Ada", "Bo")]
+    said = [process.communicate(timeout=500)[0].split() for process in writers]
+    assert [process.returncode for process in writers] == [0, 0]
+    entries = log.since()
+    assert len(entries) == 2000
+    assert sorted(entry.id for entry in entries) == sorted(said[0] + said[1])
+    assert [entry.number for entry in entries] == list(range(1, 2001))
+    times = [entry.at for entry in entries]
+    assert times == sorted(set(times))
+    for person, ids in zip(("Ada", "Bo"), said, strict=True):
+        own = [entry for entry in entries if entry.person == person]
+        assert [entry.id for entry in own] == ids
+        assert [entry.act.changes[0].cell.image_id for entry in own] == [
+            f"{person}{number}" for number in range(1000)
+        ]
+
+
+def test_what_was_acknowledged_outlives_the_kernel(log):
+    process = writer(log.path, "Ada", 50, 7)
+    said = process.communicate(timeout=120)[0].split()
+    assert process.returncode == -9
+    assert [entry.id for entry in log.since()] == said
+    assert len(said) == 7
+    log.write(relabel(), "Ada")
+
+
+def test_a_half_written_act_is_taken_back(log, tmp_path):
+    log.write(relabel(), "Ada")
+    database = sqlite3.connect(log.path, isolation_level=None)
+    database.execute("PRAGMA cache_size = 1")  # so that it reaches the file before the commit
+    database.execute("BEGIN IMMEDIATE")
+    for number in range(2000):
+        values = (f"i{number}", "t", "Bo", "accept", 1, "[]", "", "", 0, None, 0.0)
+        database.execute(f"INSERT INTO acts VALUES (NULL, {', '.join('?' * 11)})", values)
+    for suffix in ("", "-journal"):
+        shutil.copy(f"{log.path}{suffix}", tmp_path / f"left.sqlite{suffix}")
+    database.close()
+    left = DecisionLog(tmp_path / "left.sqlite")
+    assert [entry.person for entry in left.since()] == ["Ada"]
+
+
+def test_entries_of_another_log_are_taken_once(log, tmp_path):
+    other = DecisionLog(tmp_path / "other.sqlite")
+    before = other.write(relabel("unknown"), "Bo")
+    log.write(relabel(), "Ada")
+    other.undo("Bo")
+    assert log.extend(other.since()) == 2
+    assert log.extend(other.since()) == 0
+    assert [entry.id for entry in log.since()][1] == before.id
+    assert log.redo("Bo").act.target == before.id
+
+
+def test_time_never_runs_backwards(log):
+    first = log.write(relabel(), "Ada")
+    log.extend([type(first)(relabel(), "later", "2999-01-01T00:00:00.000000+00:00", "Bo")])
+    assert log.write(relabel(), "Ada").at > "2999-01-01T00:00:00.000000+00:00"
+
+
+def test_the_place_is_kept_by_person_and_queue(log):
+    assert log.place("Ada", "a") is None
+    log.keep_place("Ada", "a", 5)
+    log.keep_place("Ada", "a", 6)
+    log.keep_place("Bo", "a", 7)
+    assert (log.place("Ada", "a"), log.place("Bo", "a"), log.place("Ada", "b")) == (6, 7, None)
+
+
+def test_what_cannot_be_used_is_told(log, tmp_path):
+    (tmp_path / "text.sqlite").write_text("hello, this is no database at all")
+    with pytest.raises(DecisionLogError, match=r"text\.sqlite: it is no decision log"):
+        DecisionLog(tmp_path / "text.sqlite")
+    other = sqlite3.connect(tmp_path / "other.sqlite")
+    other.execute("CREATE TABLE acts (number)")
+    other.commit()
+    other.close()
+    with pytest.raises(DecisionLogError, match="it is no decision log"):
+        DecisionLog(tmp_path / "other.sqlite")
+    newer = sqlite3.connect(log.path)
+    newer.execute("PRAGMA user_version = 99")
+    newer.close()
+    with pytest.raises(DecisionLogError, match="format 99 of a newer peta-viz"):
+        DecisionLog(log.path)
+    with pytest.raises(DecisionLogError, match="not there"):
+        DecisionLog(tmp_path / "none.sqlite", make=False)
+
+
+def test_a_log_that_was_moved_away_is_noticed(log):
+    log.path.rename(log.path.with_name("moved.sqlite"))
+    with pytest.raises(DecisionLogError, match="not there"):
+        log.write(relabel(), "Ada")
+    assert not log.path.exists()
+
+
+def test_a_full_disk_is_told_and_nothing_is_half_written(log):
+    log.write(relabel(), "Ada")
+    images = tuple(f"image {number}" for number in range(20_000))
+    limit = f"ulimit -f {log.path.stat().st_size // 1024}"
+    script = (
+        "import signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "from peta_viz.curation.acts import Act\n"
+        "from peta_viz.curation.log import DecisionLog\n"
+        f"act = Act('accept', 1, tuple(str(n) for n in range({len(images)})))\n"
+        f"DecisionLog({str(log.path)!r}).write(act, 'Bo')\n"
+    )
+    command = f'{limit}; exec {sys.executable} -c "$0"'
+    done = subprocess.run(
+        ["bash", "-c", command, script], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    assert "DecisionLogError" in done.stderr
+    assert [entry.person for entry in log.since()] == ["Ada"]
+    log.write(relabel(), "Ada")
