@@ -1,7 +1,7 @@
 """Acts: what a person did, and what stands when all of it is told in order."""
 
 from bisect import insort
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, get_args
 
@@ -127,6 +127,7 @@ class Ledger:
     def __init__(self, entries: Iterable[Entry] = ()) -> None:
         self.entries: dict[str, Entry] = {}
         self._history: dict[Cell, list[tuple[tuple[str, str], str]]] = {}
+        self._touched: dict[str, set[Cell]] = {}
         self._switches: dict[str, list[tuple[tuple[str, str], Kind]]] = {}
         self.add(entries)
 
@@ -142,6 +143,11 @@ class Ledger:
                 )
             for change in entry.act.changes:
                 insort(self._history.setdefault(change.cell, []), (entry.order, change.after))
+                self._touched.setdefault(change.cell.image_id, set()).add(change.cell)
+
+    def touched(self, image_id: str) -> Collection[Cell]:
+        """Return the cells of an image that any act changed, taken back or not."""
+        return self._touched.get(image_id, ())
 
     def is_active(self, entry_id: str) -> bool:
         """Tell whether an act was not taken back, or taken back and done again."""

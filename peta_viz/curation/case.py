@@ -1,0 +1,346 @@
+"""One component as it now stands, and the acts that can be done to it."""
+
+import uuid
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+import pandas as pd
+
+from peta_viz.curation.acts import VERDICTS, Act, Cell, Change, Kind, Ledger, Mark
+from peta_viz.errors import PetaVizError
+from peta_viz.imageset import Head, ImageSet
+from peta_viz.links import Links, connect
+
+Mask = np.ndarray[Any, np.dtype[np.bool_]]
+Rows = np.ndarray[Any, np.dtype[np.int64]]
+YES, NO, UNKNOWN = "yes", "no", "unknown"
+
+
+class NothingToDoError(PetaVizError):
+    """What was asked for would change nothing; the message says why."""
+
+
+@dataclass(frozen=True, eq=False)
+class Case:
+    """A component as the image set has it, with what was decided about it.
+
+    Parameters
+    ----------
+    component_id
+        Its id.
+    ids
+        The ids of its images.
+    rows
+        int64, shape ``(images,)``: their rows in the image set.
+    heads
+        The heads; labels in no head are each looked at on their own.
+    names
+        The labels, in the order of the columns.
+    labels, known
+        bool, shape ``(images, labels)``: as they now are.
+    kept
+        bool, shape ``(images,)``: which images were not dropped.
+    groups
+        int64, shape ``(images,)``: 0 for what is still the component, 1, 2, … for what was split
+        off, in the order of the images.
+    ledger
+        What was decided.
+
+    """
+
+    component_id: int
+    ids: tuple[str, ...]
+    rows: Rows
+    heads: tuple[Head, ...]
+    names: tuple[str, ...]
+    labels: Mask
+    known: Mask
+    kept: Mask
+    groups: Rows
+    ledger: Ledger
+
+    @classmethod
+    def of(cls, imageset: ImageSet, ledger: Ledger, component_id: int, rows: Rows) -> Self:
+        """Take the images of a component, at these rows of the image set."""
+        ids = tuple(imageset.images.index[rows])
+        names = tuple(map(str, imageset.labels.columns))
+        labels = imageset.labels.to_numpy()[rows]
+        known = imageset.known.to_numpy()[rows]
+        kept = np.ones(len(rows), dtype=bool)
+        home = [str(component_id)] * len(rows)
+        column = {name: place for place, name in enumerate(names)}
+        for row, image_id in enumerate(ids):
+            for cell in ledger.touched(image_id):
+                now = ledger.value(cell)
+                if now is None:
+                    continue
+                if cell.field == "label" and cell.label in column:
+                    labels[row, column[cell.label]] = now == YES
+                    known[row, column[cell.label]] = now != UNKNOWN
+                elif cell.field == "image":
+                    kept[row] = now == "in"
+                elif cell.field == "component":
+                    home[row] = now
+        numbers = {str(component_id): 0}
+        groups = [numbers.setdefault(name, len(numbers)) for name in home]
+        return cls(
+            int(component_id),
+            ids,
+            rows,
+            imageset.heads,
+            names,
+            labels,
+            known,
+            kept,
+            np.array(groups, dtype=np.int64),
+            ledger,
+        )
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def value(self, cell: Cell) -> str:
+        """Return what a cell now is."""
+        place = self.ids.index(cell.image_id)
+        if cell.field == "label":
+            column = self.names.index(cell.label)
+            if not self.known[place, column]:
+                return UNKNOWN
+            return YES if self.labels[place, column] else NO
+        if cell.field == "image":
+            return "in" if self.kept[place] else "out"
+        before = {"mark": NO, "note": "", "component": str(self.component_id)}[cell.field]
+        now = self.ledger.value(cell)
+        return before if now is None else now
+
+    def contested(self) -> Mask:
+        """Find the labels that images of one group, dropped ones aside, do not agree about.
+
+        Returns
+        -------
+        ndarray
+            bool, shape ``(labels,)``.
+
+        """
+        found = np.zeros(len(self.names), dtype=bool)
+        for members in self._parts():
+            carried = (self.labels & self.known)[members].sum(axis=0)
+            found |= (carried > 0) & (carried < self.known[members].sum(axis=0))
+        return found
+
+    def accept(self, head: str = "", **where: Any) -> Act:
+        """Give all images of each group what most of them carry; ties stay as they are.
+
+        In an exclusive head the commonest class wins. What is not known of an image stays so.
+
+        Parameters
+        ----------
+        head
+            Of one head alone; a label that is in no head goes by its own name. By default of all.
+        where
+            `queue`, `blind`, `probability` and `seconds` of the act.
+
+        """
+        wanted = self.labels.copy()
+        for own in self._label_groups(head):
+            columns = [self.names.index(label) for label in own.labels]
+            for members in self._parts():
+                self._settle(wanted, members, columns, exclusive=own.kind == "exclusive")
+        changed = (wanted != self.labels) & self.known
+        return self._act("accept", list(self._relabelled(changed, wanted)), where)
+
+    def relabel(
+        self, label: str, value: str, images: Iterable[str] | None = None, **where: Any
+    ) -> Act:
+        """Set a label of some images, by default of all that were not dropped.
+
+        In an exclusive head a yes takes the other classes away.
+
+        Parameters
+        ----------
+        label
+            Its name.
+        value
+            ``"yes"``, ``"no"`` or ``"unknown"``.
+        images
+            Their ids.
+        where
+            As for `accept`.
+
+        Raises
+        ------
+        NothingToDoError
+            If all of them have it already.
+
+        """
+        chosen = self._chosen(images)
+        others: Sequence[str] = ()
+        for head in self.heads:
+            if head.kind == "exclusive" and label in head.labels and value == YES:
+                others = [other for other in head.labels if other != label]
+        wanted = [(label, value), *((other, NO) for other in others)]
+        changes = [
+            change
+            for image_id in chosen
+            for name, now in wanted
+            for change in self._change(Cell(image_id, "label", name), now)
+        ]
+        if not changes:
+            raise NothingToDoError(f"{label} is {value} there already")
+        return self._act("relabel", changes, where)
+
+    def split(self, images: Iterable[str], **where: Any) -> Act:
+        """Say that these images show something else than the others of their group.
+
+        Raises
+        ------
+        NothingToDoError
+            If none is named, or a whole group.
+
+        """
+        chosen = list(images)
+        if not chosen:
+            raise NothingToDoError("choose the images that show somebody else")
+        inside = np.isin(self.ids, chosen)
+        for group in np.unique(self.groups[inside]):
+            if inside[self.groups == group].all():
+                raise NothingToDoError("these are all images of their group: leave one of them out")
+        name = f"{self.component_id}/{uuid.uuid4().hex[:8]}"
+        changes = [
+            change for one in chosen for change in self._change(Cell(one, "component"), name)
+        ]
+        return self._act("split", changes, where)
+
+    def suggest_split(self, links: Links | None) -> list[str]:
+        """Propose which images to split off.
+
+        Of the largest group it takes what hangs on its weakest link, the smaller side. Without
+        links it takes the images whose labels are not the commonest row.
+
+        Returns
+        -------
+        list of str
+            Their ids; empty if nothing tells the images apart.
+
+        """
+        parts = [members for members in self._parts() if len(members) > 1]
+        if not parts:
+            return []
+        members = max(parts, key=len)
+        if links is not None:
+            return [self.ids[place] for place in self._weak_side(members, links)]
+        rows = self.labels[members] * 2 + ~self.known[members]
+        _, kinds, counts = np.unique(rows, axis=0, return_inverse=True, return_counts=True)
+        other = kinds.ravel() != counts.argmax()
+        return [self.ids[place] for place in members[other]]
+
+    def drop(self, images: Iterable[str], **where: Any) -> Act:
+        """Take images out of the set; those that are out all of them: back in.
+
+        Raises
+        ------
+        NothingToDoError
+            If none is named.
+
+        """
+        chosen = list(images)
+        if not chosen:
+            raise NothingToDoError("choose the images to drop")
+        back = not self.kept[np.isin(self.ids, chosen)].any()
+        now, kind = ("in", "restore") if back else ("out", "drop")
+        changes = [change for one in chosen for change in self._change(Cell(one, "image"), now)]
+        return self._act(kind, changes, where)  # type: ignore[arg-type]
+
+    def mark(self, mark: Mark, images: Iterable[str] | None = None, **where: Any) -> Act:
+        """Set a mark, or take it away where all of them have it; of verdicts there is one."""
+        chosen = self._chosen(images)
+        now = NO if all(self.value(Cell(one, "mark", mark)) == YES for one in chosen) else YES
+        wanted = {mark: now}
+        if now == YES and mark in VERDICTS:
+            wanted |= {other: NO for other in VERDICTS if other != mark}
+        changes = [
+            change
+            for one in chosen
+            for name, value in wanted.items()
+            for change in self._change(Cell(one, "mark", name), value)
+        ]
+        return self._act("mark", changes, where)
+
+    def note(self, text: str, **where: Any) -> Act:
+        """Write a note about the component.
+
+        Raises
+        ------
+        NothingToDoError
+            If it says so already.
+
+        """
+        changes = [c for one in self.ids for c in self._change(Cell(one, "note"), text)]
+        if not changes:
+            raise NothingToDoError("the note is as it was")
+        return self._act("note", changes, where)
+
+    def _act(self, kind: Kind, changes: Sequence[Change], where: dict[str, Any]) -> Act:
+        return Act(kind, self.component_id, self.ids, tuple(changes), **where)
+
+    def _change(self, cell: Cell, now: str) -> list[Change]:
+        before = self.value(cell)
+        return [] if before == now else [Change(cell, before, now)]
+
+    def _chosen(self, images: Iterable[str] | None) -> list[str]:
+        if images is not None:
+            return list(images)
+        return [one for one, kept in zip(self.ids, self.kept, strict=True) if kept]
+
+    def _parts(self) -> list[Rows]:
+        """Return the places of the images of each group, dropped ones aside."""
+        return [
+            np.flatnonzero(self.kept & (self.groups == group)) for group in np.unique(self.groups)
+        ]
+
+    def _label_groups(self, head: str) -> list[Head]:
+        placed = {label for one in self.heads for label in one.labels}
+        alone = [Head(name, (name,)) for name in self.names if name not in placed]
+        found = [one for one in (*self.heads, *alone) if head in ("", one.name)]
+        if not found:
+            raise NothingToDoError(f"there is no head {head!r}")
+        return found
+
+    def _settle(self, wanted: Mask, members: Rows, columns: list[int], *, exclusive: bool) -> None:
+        """Write what most of them carry into `wanted`."""
+        cells = np.ix_(members, np.array(columns))
+        carried, known = self.labels[cells], self.known[cells]
+        votes, voters = carried.sum(axis=0), known.sum(axis=0)
+        if not exclusive:
+            clear = 2 * votes != voters
+            wanted[cells] = np.where(clear, 2 * votes > voters, carried) & known
+            return
+        single = carried.sum(axis=1) == 1
+        votes = carried[single].sum(axis=0)
+        contested = ((carried.sum(axis=0) > 0) & (carried.sum(axis=0) < voters)).any()
+        if contested and len(votes) and (votes == votes.max()).sum() == 1:
+            winner = np.arange(len(columns)) == votes.argmax()
+            wanted[cells] = winner & known
+
+    def _relabelled(self, changed: Mask, wanted: Mask) -> Iterable[Change]:
+        for place, column in zip(*np.nonzero(changed), strict=True):
+            cell = Cell(self.ids[place], "label", self.names[column])
+            before, after = (YES if cells[place, column] else NO for cells in (self.labels, wanted))
+            yield Change(cell, before, after)
+
+    def _weak_side(self, members: Rows, links: Links) -> Rows:
+        """Find the smaller side of the weakest link among some images."""
+        place = {row: number for number, row in enumerate(self.rows[members])}
+        first = np.isin(links.tree_first, self.rows[members])
+        inside = np.flatnonzero(first & np.isin(links.tree_second, self.rows[members]))
+        # The forest is sorted by similarity; without its last link it falls apart.
+        # What fell apart when others were taken away is in pieces already.
+        whole = len(inside) == len(members) - 1
+        held = inside[:-1] if whole else inside
+        ends = [[place[tree[n]] for n in held] for tree in (links.tree_first, links.tree_second)]
+        pairs = pd.DataFrame(np.array(ends, dtype=np.int64).T, columns=["first", "second"])
+        pieces = connect(len(members), pairs)
+        smaller: Rows = members[pieces != np.bincount(pieces).argmax()]
+        return smaller

@@ -1,0 +1,264 @@
+"""Queues: which components a person looks at, and in which order."""
+
+from collections.abc import Collection, Iterable, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from peta_viz.agreement import component_ids, count_labels
+from peta_viz.curation.acts import Ledger
+from peta_viz.errors import InvalidDataError
+from peta_viz.flips import flips
+from peta_viz.imageset import ImageSet
+
+BY = ("influence", "flips", "similarity")
+
+
+def make_queue(
+    imageset: ImageSet,
+    components: pd.DataFrame,
+    *,
+    by: str = "influence",
+    sides: Collection[str] = (),
+    predictions: pd.DataFrame | None = None,
+) -> pd.DataFrame:
+    """Order components by how much a look at them is worth, and leave out where it is nothing.
+
+    Parameters
+    ----------
+    imageset
+        Images with `component_id`, and `split` where sides are asked for.
+    components
+        As `measure_components` returns, with any columns of your own.
+    by
+        ``"influence"``: how much macro F1, mean over heads, hangs on the contested labels: each
+        counts as one in so many that carry it on its side, and rare ones so more than common ones.
+        ``"flips"``: how many heads and seeds turned from wrong in A to right in B and C, or back.
+        ``"similarity"``: the weakest link first (a column `weakest_link`). Or the name of a column
+        of `components`, greatest first, from above 0.
+    sides
+        Only components on these sides of the split, such as ``["validation"]``.
+    predictions
+        As `run_experiments` returns; for ``"flips"``.
+
+    Returns
+    -------
+    DataFrame
+        One row per component, in that order: `component_id` (int64) and `score` (float64).
+
+    Raises
+    ------
+    InvalidDataError
+        If there is no such order or side, or what it needs was not given.
+
+    """
+    score = _score(imageset, components, by, predictions)
+    if sides:
+        there = _sides(imageset)
+        unknown = sorted(set(sides) - set(there))
+        if unknown:
+            words = f"no side {', '.join(unknown)}; there are {', '.join(sorted(set(there)))}"
+            raise InvalidDataError("the queue", [words])
+        score = score[there.reindex(score.index).isin(list(sides)).to_numpy()]
+    ordered = score.sort_values(ascending=False, kind="stable")
+    return pd.DataFrame(
+        {"component_id": ordered.index.astype("int64"), "score": ordered.to_numpy(dtype="float64")}
+    )
+
+
+def influence(imageset: ImageSet) -> "pd.Series[float]":
+    """Estimate how much the mean macro F1 over heads hangs on the contested labels of a component.
+
+    Returns
+    -------
+    Series
+        float64 by `component_id`: over its contested labels the sum of
+        1 / (heads × labels in the head × components that carry the label on the same side).
+
+    """
+    counts = count_labels(imageset)
+    carried, known = counts.carried.to_numpy(), counts.known.to_numpy()
+    contested = (carried > 0) & (carried < known)
+    placed = {label: head for head in imageset.heads for label in head.labels}
+    heads = max(1, len(imageset.heads))
+    share = np.array(
+        [
+            1 / (heads * len(placed[name].labels)) if name in placed else 0.0
+            for name in counts.carried.columns
+        ]
+    )
+    sides = "split" in imageset.images.columns
+    side = _sides(imageset).reindex(counts.carried.index) if sides else None
+    weights = np.zeros(contested.shape)
+    for own in [np.ones(len(carried), dtype=bool)] if side is None else _masks(side):
+        weights[own] = share / np.maximum(1, (2 * carried[own] > known[own]).sum(axis=0))
+    return pd.Series((contested * weights).sum(axis=1), counts.carried.index)
+
+
+def draw_components(
+    strata: "pd.Series[Any]", count: int, *, seed: int = 0, least: int = 1
+) -> pd.DataFrame:
+    """Draw components at random, as many of each stratum, to judge all of them by.
+
+    Parameters
+    ----------
+    strata
+        The stratum of each component, indexed by `component_id`.
+    count
+        How many in all; strata that are too small leave their places to the others.
+    seed
+        The same seed draws the same.
+    least
+        How many of each stratum, if it has as many.
+
+    Returns
+    -------
+    DataFrame
+        In random order: `component_id` (int64), `stratum` (text) and `probability` (float64, with
+        which this one was drawn). Look at them blindly, and in this order: then what was done when
+        you stop is a random part, too.
+
+    """
+    rng = np.random.default_rng(seed)
+    sizes = strata.value_counts().sort_index()
+    shares = _shares(sizes, count, least)
+    parts = []
+    for name, share in shares.items():
+        own = strata.index[strata == name]
+        chosen = rng.permutation(len(own))[: int(share)]
+        parts.append(
+            pd.DataFrame(
+                {
+                    "component_id": own[chosen].astype("int64"),
+                    "stratum": str(name),
+                    "probability": share / len(own),
+                }
+            )
+        )
+    drawn = pd.concat(parts, ignore_index=True)
+    return drawn.iloc[rng.permutation(len(drawn))].reset_index(drop=True)
+
+
+def estimate_share(
+    strata: "pd.Series[Any]", judged: "pd.Series[bool]", *, draws: int = 10_000, seed: int = 0
+) -> tuple[float, float, float]:
+    """Estimate which share of all components something is true of, from those that were drawn.
+
+    Parameters
+    ----------
+    strata
+        The stratum of every component, indexed by `component_id`, as given to `draw_components`.
+    judged
+        Of each component that was looked at: is it true?
+    draws, seed
+        How the interval is drawn: from the Beta distribution of each stratum, beginning with
+        Jeffreys' prior, so that strata without a case are not taken for certain.
+
+    Returns
+    -------
+    tuple of float
+        The share, each stratum with its weight, and its 95 % interval.
+
+    Raises
+    ------
+    InvalidDataError
+        If no component of a stratum was looked at.
+
+    """
+    rng = np.random.default_rng(seed)
+    weights = strata.value_counts(normalize=True)
+    of = strata.reindex(judged.index)
+    missing = sorted(str(name) for name in set(weights.index) - set(of))
+    if missing:
+        words = f"no component of the stratum {', '.join(missing)} was looked at"
+        raise InvalidDataError("the estimate", [words])
+    share, drawn = 0.0, np.zeros(draws)
+    for name, weight in weights.items():
+        own = judged[of == name]
+        share += weight * own.mean()
+        drawn += weight * rng.beta(own.sum() + 0.5, (~own).sum() + 0.5, draws)
+    low, high = np.percentile(drawn, [2.5, 97.5])
+    return float(share), float(low), float(high)
+
+
+def done_by(ledger: Ledger, persons: Iterable[str] | None = None) -> set[int]:
+    """Return the components that were decided upon, by these people or by anybody."""
+    wanted = None if persons is None else set(persons)
+    return {
+        entry.act.component_id
+        for entry in ledger.acts()
+        if wanted is None or entry.person in wanted
+    }
+
+
+def second_opinions(
+    queue: pd.DataFrame, ledger: Ledger, person: str, share: float, *, seed: int = 0
+) -> pd.DataFrame:
+    """Leave out what others have decided, but for a share of it that is to be judged again.
+
+    Parameters
+    ----------
+    queue
+        As `make_queue` or `draw_components` return.
+    ledger
+        What was decided.
+    person
+        Who is to judge.
+    share
+        From 0 to 1: of what others decided. The same components for everybody, drawn by `seed`.
+    seed
+        For the drawing.
+
+    """
+    own = done_by(ledger, [person])
+    others = done_by(ledger) - own
+    chance = {
+        component: np.random.default_rng([seed, int(component)]).random() for component in others
+    }
+    kept = [
+        component not in others or chance[component] < share
+        for component in queue["component_id"].tolist()
+    ]
+    return queue[kept].reset_index(drop=True)
+
+
+def _score(
+    imageset: ImageSet, components: pd.DataFrame, by: str, predictions: pd.DataFrame | None
+) -> "pd.Series[float]":
+    if by == "similarity" and "weakest_link" in components:
+        return -components["weakest_link"].dropna().astype("float64")
+    if by == "influence":
+        score = influence(imageset)
+    elif by == "flips":
+        if predictions is None:
+            raise InvalidDataError("the queue", ["flips are found in predictions: give them"])
+        turned = flips(predictions, imageset.heads)
+        score = turned["component_id"].value_counts().sort_index().astype("float64")
+    elif by in components.select_dtypes(["number", "bool"]):
+        score = components[by].astype("float64")
+    else:
+        known = ", ".join([*BY, *map(str, components.select_dtypes("number").columns)])
+        raise InvalidDataError("the queue", [f"there is no order {by!r}; there are {known}"])
+    return score[score > 0]
+
+
+def _sides(imageset: ImageSet) -> "pd.Series[str]":
+    if "split" not in imageset.images.columns:
+        raise InvalidDataError("the image set", ["it is not split yet: it has no column 'split'"])
+    ids = component_ids(imageset)
+    return pd.Series(imageset.images["split"].to_numpy(), ids).groupby(level=0).first()
+
+
+def _masks(side: "pd.Series[str]") -> Sequence[Any]:
+    return [(side == name).to_numpy() for name in side.unique()]
+
+
+def _shares(sizes: "pd.Series[int]", count: int, least: int) -> "pd.Series[int]":
+    """Deal `count` out evenly, none more than there are."""
+    shares = sizes.clip(upper=least)
+    while shares.sum() < min(count, sizes.sum()):
+        open_ones = shares.index[shares < sizes]
+        room = min(count, sizes.sum()) - shares.sum()
+        shares[open_ones[: int(room)]] += 1
+    return shares

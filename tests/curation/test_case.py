@@ -1,0 +1,182 @@
+"""What can be done to one component."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from peta_viz import Head, ImageSet
+from peta_viz.curation.acts import Cell, Entry, Ledger
+from peta_viz.curation.case import Case, NothingToDoError
+from peta_viz.curation.decisions import Decisions
+from peta_viz.links import Links
+
+ROWS = {
+    "a": "m x",
+    "b": "m x y",
+    "c": "f",
+    "d": "m x ?y",
+    "e": "f q",
+}
+
+
+@pytest.fixture
+def imageset():
+    index = pd.Index(list(ROWS), name="image_id", dtype="str")
+    images = pd.DataFrame(
+        {"path": index, "subset": "", "person_id": index, "width": 4, "height": 8}, index=index
+    )
+    names = ["m", "f", "x", "y", "q"]
+    carried = [[name in row.split() for name in names] for row in ROWS.values()]
+    known = [[f"?{name}" not in row.split() for name in names] for row in ROWS.values()]
+    heads = (Head("sex", ("m", "f"), "exclusive"), Head("rest", ("x", "y")))
+    labels, known = (pd.DataFrame(cells, index, names) for cells in (carried, known))
+    return ImageSet(images.assign(component_id=[5, 5, 5, 5, 9]), labels, known, heads)
+
+
+@pytest.fixture
+def table(imageset):
+    return Table(imageset)
+
+
+class Table:
+    """Acts are put down, and the component is looked at again."""
+
+    def __init__(self, imageset):
+        self.imageset = imageset
+        self.entries = []
+
+    @property
+    def case(self):
+        return Case.of(self.imageset, Ledger(self.entries), 5, np.arange(4))
+
+    def do(self, name, *arguments, person="Ada"):
+        act = getattr(self.case, name)(*arguments)
+        number = len(self.entries)
+        self.entries.append(Entry(act, f"e{number:03}", f"t{number:03}", person))
+        return act
+
+    def curated(self):
+        return Decisions.of(self.entries).apply(self.imageset)
+
+    def carried(self, image):
+        labels = self.curated().labels.loc[image]
+        return " ".join(labels.index[labels])
+
+
+def changed(act):
+    return {(change.cell.image_id, change.cell.label): change.after for change in act.changes}
+
+
+def test_the_majority_is_one_act(table):
+    assert table.case.contested().tolist() == [True, True, True, True, False]
+    act = table.do("accept")
+    assert act.kind == "accept"
+    assert act.images == ("a", "b", "c", "d")
+    # y is known of three and carried by one; q is in no head and nobody carries it.
+    assert changed(act) == {
+        ("c", "m"): "yes",
+        ("c", "f"): "no",
+        ("c", "x"): "yes",
+        ("b", "y"): "no",
+    }
+    assert not table.case.contested().any()
+    assert not table.curated().known.loc["d", "y"]
+    assert table.do("accept").changes == ()
+
+
+def test_of_one_head_alone(table):
+    assert changed(table.case.accept("sex")) == {("c", "m"): "yes", ("c", "f"): "no"}
+    assert changed(table.case.accept("q")) == {}
+    with pytest.raises(NothingToDoError, match="no head 'mood'"):
+        table.case.accept("mood")
+
+
+def test_a_tie_stays_as_it_is(table):
+    table.do("drop", ["d"])
+    table.do("drop", ["b"])
+    assert table.case.accept().changes == ()
+    assert table.case.contested().tolist() == [True, True, True, False, False]
+
+
+def test_a_yes_in_an_exclusive_head_takes_the_others_away(table):
+    act = table.do("relabel", "f", "yes", ["a"])
+    assert changed(act) == {("a", "f"): "yes", ("a", "m"): "no"}
+    assert table.carried("a") == "f x"
+    assert changed(table.do("relabel", "y", "unknown", None)) == {
+        ("a", "y"): "unknown",
+        ("b", "y"): "unknown",
+        ("c", "y"): "unknown",
+    }
+    with pytest.raises(NothingToDoError, match="y is unknown there already"):
+        table.case.relabel("y", "unknown")
+
+
+def test_what_was_split_off_is_a_component_of_its_own(table):
+    table.do("split", ["c"])
+    assert table.case.groups.tolist() == [0, 0, 1, 0]
+    assert table.case.contested().tolist() == [False, False, False, True, False]
+    assert changed(table.do("accept")) == {}  # y: one of two
+    curated = table.curated()
+    assert curated.images["component_id"].tolist() == [5, 5, 10, 5, 9]
+    for images, words in ([], "choose"), (["c"], "all images of their group"):
+        with pytest.raises(NothingToDoError, match=words):
+            table.case.split(images)
+
+
+def links(*pairs):
+    index = pd.Index(list(ROWS))
+    return Links.of(index, pd.DataFrame(pairs, columns=["first", "second", "similarity"]))
+
+
+def test_the_weakest_link_suggests_what_to_split_off(table):
+    found = links(("a", "b", 0.9), ("b", "c", 0.7), ("c", "d", 0.8), ("a", "e", 0.99))
+    assert table.case.suggest_split(found) in (["c", "d"], ["a", "b"])
+    found = links(("a", "b", 0.9), ("b", "c", 0.7), ("b", "d", 0.8))
+    assert table.case.suggest_split(found) == ["c"]
+    table.do("split", ["c"])
+    assert table.case.suggest_split(found) == ["d"]
+    table.do("split", ["b"])  # what held a and d together
+    assert table.case.suggest_split(found) in (["a"], ["d"])
+
+
+def test_without_links_the_labels_do(table):
+    table.do("accept", "rest")
+    assert table.case.suggest_split(None) == ["c", "d"]  # d: y is not known
+    table.do("relabel", "y", "no", ["d"])
+    assert table.case.suggest_split(None) == ["c"]
+    table.do("accept")
+    assert table.case.suggest_split(None) == []
+
+
+def test_dropped_images_come_back(table):
+    assert table.do("drop", ["c", "d"]).kind == "drop"
+    assert table.case.kept.tolist() == [True, True, False, False]
+    assert len(table.curated()) == 3
+    assert table.do("drop", ["d", "c"]).kind == "restore"
+    assert len(table.curated()) == 5
+    with pytest.raises(NothingToDoError, match="choose"):
+        table.case.drop([])
+
+
+def test_of_the_verdicts_there_is_one(table):
+    table.do("mark", "good")
+    table.do("mark", "label error", ["c"])
+    table.do("mark", "bad")
+    marks = table.curated().images
+    assert marks["verdict"].tolist() == ["bad"] * 4 + [""]
+    assert marks["label_error"].tolist() == [False, False, True, False, False]
+    table.do("mark", "bad")
+    assert (table.curated().images["verdict"] == "").all()
+
+
+def test_a_note_is_about_the_component(table):
+    table.do("note", "two <b>persons</b>")
+    assert table.curated().images["note"].tolist() == ["two <b>persons</b>"] * 4 + [""]
+    with pytest.raises(NothingToDoError, match="as it was"):
+        table.case.note("two <b>persons</b>")
+
+
+def test_before_is_what_stood_there(table):
+    table.do("relabel", "x", "no", ["a"])
+    (change,) = table.do("relabel", "x", "unknown", ["a"]).changes
+    assert change == (Cell("a", "label", "x"), "no", "unknown")
