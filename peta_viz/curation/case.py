@@ -151,6 +151,34 @@ class Case:
         changed = (wanted != self.labels) & self.known
         return self._act("accept", list(self._relabelled(changed, wanted)), where)
 
+    def copy(self, image_id: str, head: str = "", **where: Any) -> Act:
+        """Give all images of a group what one of them carries; what is not known of it stays.
+
+        Parameters
+        ----------
+        image_id
+            The image that has it right.
+        head, where
+            As for `accept`.
+
+        Raises
+        ------
+        NothingToDoError
+            If they all carry it already.
+
+        """
+        model = self.ids.index(image_id)
+        wanted = self.labels.copy()
+        members = np.flatnonzero(self.kept & (self.groups == self.groups[model]))
+        for own in self._label_groups(head):
+            columns = np.array([self.names.index(label) for label in own.labels])
+            columns = columns[self.known[model, columns]]
+            wanted[np.ix_(members, columns)] = self.labels[model, columns]
+        changed = (wanted != self.labels) & self.known
+        if not changed.any():
+            raise NothingToDoError("they all carry what this one does")
+        return self._act("accept", list(self._relabelled(changed, wanted)), where)
+
     def relabel(
         self, label: str, value: str, images: Iterable[str] | None = None, **where: Any
     ) -> Act:

@@ -5,7 +5,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields, replace
 from typing import Any
 
-import anywidget
 import numpy as np
 import pandas as pd
 import traitlets
@@ -14,24 +13,21 @@ from peta_viz.confusion import judged, right
 from peta_viz.errors import InvalidDataError, PetaVizError, UnreadableImageError
 from peta_viz.imageset import ImageSet
 from peta_viz.links import Links
-from peta_viz.loader import ImageLoader
 from peta_viz.markup import Still
 from peta_viz.stills import show_components, show_images
+from peta_viz.widgets.answering import MOST, Answering, Reply, integers, wanted_rows
 from peta_viz.widgets.catalogue import Catalogue
-from peta_viz.widgets.display import WithStill
 from peta_viz.widgets.filters import LABEL_STATES, Filters, image_mask
 from peta_viz.widgets.modules import css, javascript
 from peta_viz.widgets.rows import shown_rows
 from peta_viz.widgets.shelf import VIEWS, Shelf
-from peta_viz.widgets.thumbnails import Thumbnails
 
 _FILTERS = tuple(field.name for field in fields(Filters))
-_MOST = 400
 _STRIP = 60
 _LARGE_PX = 1_200
 
 
-class Gallery(WithStill, anywidget.AnyWidget):
+class Gallery(Answering):
     """Look at components and images, narrow them down, and pick some.
 
     Parameters
@@ -125,7 +121,6 @@ class Gallery(WithStill, anywidget.AnyWidget):
         notes: Mapping[Any, str] | None = None,
         **options: Any,
     ) -> None:
-        self._thumbnails = Thumbnails(self._jpeg)
         self._sent: set[tuple[int, int]] = set()
         self._good_query = ""
         links = None if pairs is None else Links.of(imageset.images.index, pairs)
@@ -143,7 +138,6 @@ class Gallery(WithStill, anywidget.AnyWidget):
         self.set_trait("current", nothing)
         self.set_trait("selected", nothing)
         self._facts = self._shelf.facts()
-        self.on_msg(self._answer)
         self.observe(self._rearrange, names=[*_FILTERS, "view", "sort_by", "descending"])
         self.observe(self._regroup, names=["threshold"])
         self.observe(self._pick, names=["selected_ids"])
@@ -222,17 +216,11 @@ class Gallery(WithStill, anywidget.AnyWidget):
             title=title,
         )
 
-    def close(self) -> None:
-        """Take the widget down, and its threads with it."""
-        self._thumbnails.close()
-        super().close()
-
     def _small_still(self) -> Still:
         return self.still(byte_budget=100_000 * self.still_rows, most=self.still_rows)
 
-    def _jpeg(self, row: int, height_px: int) -> bytes:
-        path = self._shelf.base.imageset.images["path"].iloc[row]
-        return ImageLoader(path).jpeg(height_px)
+    def _path(self, row: int) -> str:
+        return str(self._shelf.base.imageset.images["path"].iloc[row])
 
     def _check(self, options: Mapping[str, Any]) -> None:
         """Refuse options that fit nothing, before there is a widget."""
@@ -308,25 +296,16 @@ class Gallery(WithStill, anywidget.AnyWidget):
         self._selected_count = len(self.selected)
         self._marks += 1
 
-    def _answer(self, _: Any, content: Any, __: Sequence[Any]) -> None:
-        """Answer a request of the front end; a failure goes back with the request's number."""
-        if not isinstance(content, Mapping):
-            return
-        try:
-            reply, buffers = self._reply(content)
-        except Exception as error:  # noqa: BLE001 - an exception here would be shown nowhere
-            reply, buffers = {"error": f"{type(error).__name__}: {error}"}, []
-        self.send({**reply, "id": content.get("id")}, buffers)
-
-    def _reply(self, content: Mapping[str, Any]) -> tuple[dict[str, Any], list[bytes]]:
+    def _reply(self, content: Mapping[str, Any]) -> Reply:
         kind = content.get("kind")
         if kind == "thumbnails":
-            return self._reply_thumbnails(content.get("rows"))
+            rows = [self._shelf.checked(row) for row in wanted_rows(content)]
+            return self._pictures(rows, self.thumb_px, within_s=0.1)
         if kind == "rows":
             names = [name for name in ("first", "count", "most", "room") if name in content]
-            return self._reply_rows(**_integers(content, *names))
+            return self._reply_rows(**integers(content, *names))
         if kind == "image":
-            return self._reply_image(**_integers(content, "row"))
+            return self._reply_image(**integers(content, "row"))
         with self._lock:
             return self._reply_state(str(kind), content), []
 
@@ -334,26 +313,24 @@ class Gallery(WithStill, anywidget.AnyWidget):
         """Answer what is only about places and selection."""
         if kind == "select":
             places = [name for name in ("row", "first", "last") if name in content]
-            self._shelf.select(str(content.get("how")), **_integers(content, *places))
+            self._shelf.select(str(content.get("how")), **integers(content, *places))
             self._mark()
             return {"selected": self._selected_count}
         if kind == "find":
-            return {"row": self._shelf.neighbour(**_integers(content, "row", "step"))}
+            return {"row": self._shelf.neighbour(**integers(content, "row", "step"))}
         if kind == "place":
-            return {"item": self._shelf.place(**_integers(content, "row"))}
+            return {"item": self._shelf.place(**integers(content, "row"))}
         if kind == "ping":
             return {}
         raise ValueError(f"unknown kind {kind!r}")
 
-    def _reply_rows(
-        self, first: int, count: int, most: int, room: int | None = None
-    ) -> tuple[dict[str, Any], list[bytes]]:
+    def _reply_rows(self, first: int, count: int, most: int, room: int | None = None) -> Reply:
         """Describe rows, and send the pictures that fit into `room` pixels of each along."""
         if first < 0 or count < 0:
             raise ValueError(f"expected first and count from 0, but got {first} and {count}")
         with self._lock:
             described = self._shelf.describe(
-                first, min(count, _MOST), most=max(1, min(most, _MOST)), sort_by=self.sort_by
+                first, min(count, MOST), most=max(1, min(most, MOST)), sort_by=self.sort_by
             )
             reply = {"first": first, "version": self._version, "rows": described}
         if room is None:
@@ -361,25 +338,16 @@ class Gallery(WithStill, anywidget.AnyWidget):
         shown = [row for entry in described for row in shown_rows(entry, self.thumb_px, room)]
         # What was sent before is most likely still there; if not, it is asked for.
         new = [row for row in dict.fromkeys(shown) if (row, self.thumb_px) not in self._sent]
-        pictures, buffers = self._pictures(new[:_MOST], within_s=0.06)
+        # Outside the lock: decoding must not hold up the filters.
+        pictures, buffers = self._pictures(new[:MOST], self.thumb_px, within_s=0.06)
         return {**reply, "pictures": pictures}, buffers
 
-    def _reply_thumbnails(self, wanted: Any) -> tuple[dict[str, Any], list[bytes]]:
-        if not isinstance(wanted, list):
-            raise TypeError(f"expected a list of rows, but got {type(wanted).__name__}")
-        rows = [self._shelf.checked(_integer(row, "row")) for row in wanted[:_MOST]]
-        return self._pictures(rows, within_s=0.1)
+    def _pictures(self, rows: Sequence[int], height_px: int, *, within_s: float) -> Reply:
+        reply, buffers = super()._pictures(rows, height_px, within_s=within_s)
+        self._sent.update((row, height_px) for row in reply["rows"])
+        return reply, buffers
 
-    def _pictures(self, rows: list[int], within_s: float) -> tuple[dict[str, Any], list[bytes]]:
-        # Outside the lock: decoding must not hold up the filters.
-        px = self.thumb_px
-        answer = self._thumbnails.ask(rows, px, within_s=within_s)
-        self._sent.update((row, px) for row in answer.pictures)
-        problems = [[row, reason] for row, reason in answer.problems.items()]
-        reply = {"rows": list(answer.pictures), "problems": problems, "later": answer.later}
-        return {**reply, "px": px}, list(answer.pictures.values())
-
-    def _reply_image(self, row: int) -> tuple[dict[str, Any], list[bytes]]:
+    def _reply_image(self, row: int) -> Reply:
         with self._lock:
             details = self._shelf.details(row, most=_STRIP)
         # Outside the lock: somebody's server may take its time.
@@ -398,13 +366,3 @@ def _completed(catalogue: Catalogue, options: Mapping[str, Any]) -> dict[str, An
 
 def _texts(notes: Mapping[Any, str] | None) -> dict[Any, str]:
     return {} if notes is None else dict(notes)
-
-
-def _integers(content: Mapping[str, Any], *names: str) -> dict[str, int]:
-    return {name: _integer(content.get(name), name) for name in names}
-
-
-def _integer(value: Any, name: str) -> int:
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise TypeError(f"expected a whole number as {name!r}, but got {type(value).__name__}")
-    return value

@@ -180,3 +180,24 @@ def test_before_is_what_stood_there(table):
     table.do("relabel", "x", "no", ["a"])
     (change,) = table.do("relabel", "x", "unknown", ["a"]).changes
     assert change == (Cell("a", "label", "x"), "no", "unknown")
+
+
+def test_all_like_the_one_that_is_right(table):
+    act = table.do("copy", "b")
+    assert act.kind == "accept"
+    assert changed(act) == {
+        ("a", "y"): "yes",
+        ("c", "m"): "yes",
+        ("c", "f"): "no",
+        ("c", "x"): "yes",
+        ("c", "y"): "yes",
+    }  # not d: nobody said whether it has y
+    with pytest.raises(NothingToDoError, match="carry what this one does"):
+        table.case.copy("b")
+    with pytest.raises(NothingToDoError):
+        table.case.copy("d")
+
+
+def test_like_one_of_its_part_alone(table):
+    table.do("split", ["c", "b"])
+    assert changed(table.do("copy", "c", "sex")) == {("b", "m"): "no", ("b", "f"): "yes"}

@@ -1,0 +1,64 @@
+"""Corrected labels in the user's own columns, and what was changed, for a person to read."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from peta_viz.curation.decisions import Decisions
+from peta_viz.files import atomic
+from peta_viz.imageset import Head, ImageSet
+
+LABELS_FILE = "corrected_labels.csv"
+CHANGES_FILE = "label_changes.csv"
+
+
+def corrected_table(imageset: ImageSet, decisions: Decisions) -> pd.DataFrame:
+    """Lay out the curated set as `ImageSet.from_frame` took it.
+
+    Returns
+    -------
+    DataFrame
+        One row per image that was not dropped, in the order of `imageset`: its id and `path`,
+        `component_id`, `label_error`, `model_mistake`, `verdict`, `note`, then the labels as 1 and
+        0. A head that was made of a column of classes is such a column again. What is not known is
+        empty.
+
+    """
+    curated = decisions.apply(imageset)
+    images = curated.images
+    named = ["path", "component_id", "label_error", "model_mistake", "verdict", "note"]
+    table = images[[name for name in named if name in images]].copy()
+    in_classes: set[str] = set()
+    for head in imageset.heads:
+        if _is_column(head):
+            table[head.name] = _classes(curated, head)
+            in_classes |= set(head.labels)
+    plain = [name for name in curated.labels.columns if name not in in_classes]
+    values = curated.labels[plain].astype("Int8").where(curated.known[plain])
+    return table.join(values, rsuffix=" (label)")
+
+
+def write_corrected(
+    imageset: ImageSet, decisions: Decisions, folder: str | Path
+) -> tuple[Path, Path]:
+    """Write the corrected labels and the list of changes as CSV files; returns their paths."""
+    labels, changes = Path(folder) / LABELS_FILE, Path(folder) / CHANGES_FILE
+    with atomic(labels) as partial:
+        corrected_table(imageset, decisions).to_csv(partial)
+    with atomic(changes) as partial:
+        decisions.diff(imageset).to_csv(partial, index=False)
+    return labels, changes
+
+
+def _is_column(head: Head) -> bool:
+    """Tell whether a head was made of a column of classes, whose labels are ``name=class``."""
+    named = all(label.startswith(f"{head.name}=") for label in head.labels)
+    return head.kind == "exclusive" and named
+
+
+def _classes(imageset: ImageSet, head: Head) -> "np.ndarray[tuple[int], np.dtype[np.object_]]":
+    labels = list(head.labels)
+    values = imageset.labels[labels].to_numpy()
+    names = np.array([label.removeprefix(f"{head.name}=") for label in labels], dtype="O")
+    return np.where(values.sum(axis=1) == 1, names[values.argmax(axis=1)], "")

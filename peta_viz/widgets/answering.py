@@ -1,0 +1,80 @@
+"""What widgets with pictures have in common: they answer their front end's requests."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import anywidget
+
+from peta_viz.loader import ImageLoader
+from peta_viz.widgets.display import WithStill
+from peta_viz.widgets.thumbnails import Thumbnails
+
+MOST = 400  # rows in one request
+Reply = tuple[dict[str, Any], list[bytes]]
+
+
+class Answering(WithStill, anywidget.AnyWidget):
+    """A widget whose front end asks for things by number, pictures of rows among them.
+
+    A subclass says in `_reply` what it answers, and in `_path` where the image of a row lies.
+    """
+
+    _thumbnails: Thumbnails | None = None  # until it is known that there will be a widget
+
+    def __init__(self, **options: Any) -> None:
+        self._thumbnails = Thumbnails(self._jpeg)
+        super().__init__(**options)
+        self.on_msg(self._answer)
+
+    def close(self) -> None:
+        """Take the widget down, and its threads with it."""
+        if self._thumbnails is not None:
+            self._thumbnails.close()
+        super().close()
+
+    def _path(self, row: int) -> str:
+        raise NotImplementedError
+
+    def _reply(self, content: Mapping[str, Any]) -> Reply:
+        raise NotImplementedError
+
+    def _jpeg(self, row: int, height_px: int) -> bytes:
+        return ImageLoader(self._path(row)).jpeg(height_px)
+
+    def _answer(self, _: Any, content: Any, __: Sequence[Any]) -> None:
+        """Answer a request of the front end; a failure goes back with the request's number."""
+        if not isinstance(content, Mapping):
+            return
+        try:
+            reply, buffers = self._reply(content)
+        except Exception as error:  # noqa: BLE001 - an exception here would be shown nowhere
+            reply, buffers = {"error": f"{type(error).__name__}: {error}"}, []
+        self.send({**reply, "id": content.get("id")}, buffers)
+
+    def _pictures(self, rows: Sequence[int], height_px: int, *, within_s: float) -> Reply:
+        """Return the pictures that are there soon, and name those that are not."""
+        assert self._thumbnails is not None
+        answer = self._thumbnails.ask(rows, height_px, within_s=within_s)
+        problems = [[row, reason] for row, reason in answer.problems.items()]
+        reply = {"rows": list(answer.pictures), "problems": problems, "later": answer.later}
+        return {**reply, "px": height_px}, list(answer.pictures.values())
+
+
+def integers(content: Mapping[str, Any], *names: str) -> dict[str, int]:
+    """Return entries of a request that must be whole numbers."""
+    return {name: integer(content.get(name), name) for name in names}
+
+
+def integer(value: Any, name: str) -> int:
+    """Return a whole number, or raise a TypeError."""
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise TypeError(f"expected a whole number as {name!r}, but got {type(value).__name__}")
+    return value
+
+
+def wanted_rows(content: Mapping[str, Any]) -> list[int]:
+    """Return the rows that a request asks pictures of."""
+    wanted = content.get("rows")
+    if not isinstance(wanted, list):
+        raise TypeError(f"expected a list of rows, but got {type(wanted).__name__}")
+    return [integer(row, "row") for row in wanted[:MOST]]

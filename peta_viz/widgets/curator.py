@@ -1,0 +1,192 @@
+"""The curator: one component at a time, decided with keys or buttons, stored at the click."""
+
+import getpass
+import os
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import traitlets
+
+from peta_viz.curation.case import NothingToDoError
+from peta_viz.curation.decisions import Decisions
+from peta_viz.curation.export import write_corrected
+from peta_viz.curation.log import DecisionLog
+from peta_viz.curation.queues import make_queue
+from peta_viz.errors import DecisionLogError, InvalidDataError
+from peta_viz.imageset import ImageSet
+from peta_viz.links import Links
+from peta_viz.markup import Still, templates
+from peta_viz.widgets.answering import Answering, Reply, integer, wanted_rows
+from peta_viz.widgets.catalogue import Catalogue
+from peta_viz.widgets.desk import Desk
+from peta_viz.widgets.modules import css, javascript
+
+
+class Curator(Answering):
+    """Decide about labels, one component at a time.
+
+    Every click and key is written to the decision log before the next component is shown; the
+    labels of `imageset` never change. Shown again, in another kernel or by another notebook, it
+    goes on where the person was.
+
+    Parameters
+    ----------
+    imageset
+        The raw images, with `component_id`.
+    log
+        A `DecisionLog`, or the path of one; it is made if there is none.
+    components
+        As for `Gallery`.
+    queue
+        Which components, in which order: rows with `component_id`, as `make_queue` or
+        `draw_components` return, or a frame of your own. By default what `make_queue` returns.
+    person
+        Who decides; by default the user of this machine or hub.
+    name
+        Of the queue; by it the place is kept, and acts say which queue they belong to.
+    blind
+        For judging experiments: hide predictions, flags, scores, sources and other people's
+        decisions.
+    pairs
+        As for `Gallery`: they bring the suggestion which images to split off.
+    predictions
+        As `run_experiments` returns: probabilities are shown beside the labels.
+    picture_px, height_px
+        Usual height of a picture (few are shown larger, many smaller), and of the part that
+        scrolls.
+
+    Raises
+    ------
+    InvalidDataError
+        If the queue is empty or names what is not there, or the log is of another data set.
+    DecisionLogError
+        If the log cannot be opened.
+
+    """
+
+    _esm = javascript("curator.js")
+    _css = css("gallery.css", "curator.css")
+
+    picture_px = traitlets.Int(260, min=48, max=800).tag(sync=True)
+    height_px = traitlets.Int(560, min=200).tag(sync=True)
+    _facts = traitlets.Dict().tag(sync=True)
+    _version = traitlets.Int().tag(sync=True)
+
+    def __init__(
+        self,
+        imageset: ImageSet,
+        log: DecisionLog | str | Path,
+        components: pd.DataFrame | None = None,
+        *,
+        queue: pd.DataFrame | None = None,
+        person: str = "",
+        name: str = "",
+        blind: bool = False,
+        pairs: pd.DataFrame | None = None,
+        predictions: pd.DataFrame | None = None,
+        **options: Any,
+    ) -> None:
+        unknown = [f"there is no option {name!r}" for name in options if not self.has_trait(name)]
+        if unknown:
+            raise InvalidDataError("the curator", unknown)
+        if "component_id" not in imageset.images.columns:
+            raise InvalidDataError(
+                "the image set", ["it has no component_id yet: cluster it first"]
+            )
+        links = None if pairs is None else Links.of(imageset.images.index, pairs)
+        catalogue = Catalogue.of(imageset, components, links=links)
+        if queue is None:
+            queue = make_queue(imageset, catalogue.components)
+        self._desk = Desk(
+            catalogue,
+            log if isinstance(log, DecisionLog) else DecisionLog(log),
+            person or who_am_i(),
+            queue,
+            name=name,
+            blind=blind,
+            predictions=predictions,
+        )
+        self._lock = threading.RLock()
+        super().__init__(**options)
+        self._facts = self._desk.facts()
+
+    @property
+    def decisions(self) -> Decisions:
+        """All decisions of the log, by everybody."""
+        return Decisions.of(self._desk.log.since())
+
+    @property
+    def current(self) -> int | None:
+        """The id of the component that is shown, or None at the end of the queue."""
+        return self._desk.component
+
+    def still(self) -> Still:
+        """Return what was decided so far as HTML that needs no kernel."""
+        summary = self.decisions.summary()
+        columns = [column for column in summary.columns if summary[column].any()]
+        html = (
+            templates()
+            .get_template("curation.html.j2")
+            .render(
+                progress=self._desk.progress(),
+                total=len(self._desk.order),
+                columns=columns,
+                rows=[(person, row[columns].tolist()) for person, row in summary.iterrows()],
+            )
+        )
+        return Still(html)
+
+    def _small_still(self) -> Still:
+        return self.still()
+
+    def _path(self, row: int) -> str:
+        return str(self._desk.catalogue.imageset.images["path"].iloc[row])
+
+    def _reply(self, content: Mapping[str, Any]) -> Reply:
+        kind = content.get("kind")
+        if kind == "thumbnails":
+            known = range(len(self._desk.catalogue))
+            rows = [row for row in wanted_rows(content) if row in known]
+            return self._pictures(rows, self.picture_px, within_s=0.1)
+        with self._lock:
+            return self._reply_case(str(kind), content)
+
+    def _reply_case(self, kind: str, content: Mapping[str, Any]) -> Reply:
+        said = refused = ""
+        desk = self._desk
+        try:
+            if kind == "act":
+                said = desk.do(str(content.get("what")), content)
+            elif kind == "go":
+                desk.go(integer(content.get("place"), "place"))
+            elif kind == "next":
+                desk.go(desk.next_open(integer(content.get("place"), "place")))
+            elif kind == "label":
+                return {"label": desk.states(str(content.get("label")))}, []
+            elif kind == "export":
+                said = self._export()
+            elif kind != "case":
+                raise ValueError(f"unknown kind {kind!r}")
+            desk.refresh()
+        except (NothingToDoError, DecisionLogError) as error:
+            refused = str(error)
+        if kind == "act" and not refused:
+            self._version += 1
+        reply = {**desk.describe(), "said": said, "refused": refused, "version": self._version}
+        return reply, []
+
+    def _export(self) -> str:
+        folder = self._desk.log.path.parent
+        labels, changes = write_corrected(self._desk.catalogue.imageset, self.decisions, folder)
+        return f"written: {labels.name} and {changes.name}, beside the log"
+
+
+def who_am_i() -> str:
+    """Return the name of the user of this hub, or of this machine."""
+    try:
+        return os.environ.get("JUPYTERHUB_USER") or getpass.getuser()
+    except (KeyError, OSError):  # a user without a name, as in some containers
+        return "somebody"

@@ -1,0 +1,410 @@
+"""What a curator has before them: a queue of components, the case on top, and the log."""
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from peta_viz.curation.acts import MARKS, VERDICTS, Act, Cell, Entry, Ledger, Mark
+from peta_viz.curation.case import NO, UNKNOWN, YES, Case, NothingToDoError
+from peta_viz.curation.decisions import check_known
+from peta_viz.curation.log import DecisionLog
+from peta_viz.curation.queues import done_by
+from peta_viz.errors import InvalidDataError
+from peta_viz.widgets.catalogue import Catalogue
+from peta_viz.widgets.rows import text
+
+_STATES = {YES: "y", NO: "n", UNKNOWN: "?"}
+_SAID = {
+    "relabel": "relabelled",
+    "accept": "settled",
+    "split": "split off",
+    "drop": "dropped",
+    "restore": "took back in",
+    "mark": "marked",
+    "note": "noted",
+    "undo": "took back",
+    "redo": "did again",
+}
+
+
+class Desk:
+    """A queue, the place in it, and what may be done to the component there.
+
+    Parameters
+    ----------
+    catalogue
+        The images.
+    log
+        Where acts are written.
+    person
+        Who sits here.
+    queue
+        Rows with `component_id` in order, and any of `score`, `stratum`, `probability`.
+    name
+        Of the queue: the place in it is kept by this name.
+    blind
+        Show neither predictions nor where the component comes from nor what others decided.
+    predictions
+        As `run_experiments` returns.
+
+    Raises
+    ------
+    InvalidDataError
+        If the queue is empty or names components that are not there, or the log is about images
+        or labels that are not.
+
+    """
+
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        log: DecisionLog,
+        person: str,
+        queue: pd.DataFrame,
+        *,
+        name: str = "",
+        blind: bool = False,
+        predictions: pd.DataFrame | None = None,
+    ) -> None:
+        self.catalogue, self.log, self.person = catalogue, log, person
+        self.name, self.blind = name, blind
+        self.queue = _checked(queue, catalogue)
+        self.order: list[int] = self.queue["component_id"].tolist()
+        self.ledger = Ledger()
+        self._seen = 0
+        self._codes = {int(one): code for code, one in enumerate(catalogue.components.index)}
+        self._said = {} if predictions is None or blind else _probabilities(predictions)
+        self.refresh()
+        check_known(catalogue.imageset, self.ledger.standing())
+        kept = log.place(person, name)
+        self.place = self.order.index(kept) if kept in self.order else self.next_open(0)
+        self._since = time.monotonic()
+
+    @property
+    def component(self) -> int | None:
+        """The id of the component on top, or None at the end."""
+        return self.order[self.place] if self.place < len(self.order) else None
+
+    def refresh(self) -> None:
+        """Take in what was written since, by whomever."""
+        entries = self.log.since(self._seen)
+        if entries:
+            self._seen = entries[-1].number
+            self.ledger.add(entries)
+
+    def case(self, component: int) -> Case:
+        """Look at a component."""
+        rows = self.catalogue.members(self._codes[component])
+        return Case.of(self.catalogue.imageset, self.ledger, component, rows)
+
+    def go(self, place: int) -> None:
+        """Move to a place; the end is one after the last.
+
+        Raises
+        ------
+        DecisionLogError
+            If the place cannot be kept; the move is made all the same.
+
+        """
+        self.place = min(max(place, 0), len(self.order))
+        self._since = time.monotonic()
+        if self.component is not None:
+            self.log.keep_place(self.person, self.name, self.component)
+
+    def next_open(self, place: int) -> int:
+        """Return the first place from `place` on that this person has not decided, or the end."""
+        done = done_by(self.ledger, [self.person])
+        for number in range(place, len(self.order)):
+            if self.order[number] not in done:
+                return number
+        return len(self.order)
+
+    def do(self, what: str, content: Mapping[str, Any]) -> str:
+        """Do what the front end asks for; returns what was done, in words.
+
+        Raises
+        ------
+        NothingToDoError
+            If there is nothing to do; the message says why.
+        DecisionLogError
+            If it could not be written.
+        ValueError, KeyError
+            If the request makes no sense.
+
+        """
+        if what in ("undo", "redo"):
+            return self._switch(what)
+        component = self.component
+        if component is None or content.get("component") != component:
+            raise NothingToDoError("this component is not on top any more")
+        case = self.case(component)
+        entry = self.log.write(self._act(case, what, content), self.person)
+        self.refresh()
+        words = described(entry)
+        if self._is_settled(what, component):
+            self.go(self.next_open(self.place + 1))
+        elif what == "accept" and not content.get("head"):
+            words += "; where the images are evenly divided, it is left to you"
+        self._since = time.monotonic()
+        return words
+
+    def _act(self, case: Case, what: str, content: Mapping[str, Any]) -> Act:
+        chosen = [case.ids[case.rows.tolist().index(row)] for row in content.get("rows", [])]
+        where = self._where(case.component_id)
+        if what == "accept":
+            return case.accept(str(content.get("head", "")), **where)
+        if what == "copy":
+            if len(chosen) != 1:
+                raise NothingToDoError("choose the one image whose labels are right")
+            return case.copy(chosen[0], **where)
+        if what == "relabel":
+            label, value = str(content["label"]), str(content["value"])
+            if label not in case.names or value not in _STATES:
+                raise ValueError(f"there is no label {label!r} with the value {value!r}")
+            return case.relabel(label, value, chosen or None, **where)
+        if what == "split":
+            return case.split(chosen, **where)
+        if what == "drop":
+            return case.drop(chosen, **where)
+        if what == "mark":
+            mark: Mark = MARKS[MARKS.index(content["mark"])]
+            return case.mark(mark, chosen or None, **where)
+        if what == "note":
+            return case.note(str(content["text"]), **where)
+        raise ValueError(f"there is no act {what!r}")
+
+    def _where(self, component: int) -> dict[str, Any]:
+        chances = self.queue.set_index("component_id").get("probability")
+        chance = None if chances is None else float(chances.loc[component])
+        return {
+            "queue": self.name,
+            "blind": self.blind,
+            "probability": chance,
+            "seconds": round(time.monotonic() - self._since, 3),
+        }
+
+    def _switch(self, kind: str) -> str:
+        where = {"queue": self.name, "blind": self.blind}
+        done = (self.log.undo if kind == "undo" else self.log.redo)(self.person, **where)
+        if done is None:
+            words = "to take back" if kind == "undo" else "to do again"
+            raise NothingToDoError(f"there is nothing {words}")
+        self.refresh()
+        target = self.ledger.entries[done.act.target]
+        if target.act.component_id in self.order:
+            self.go(self.order.index(target.act.component_id))
+        return f"{_SAID[kind]}: {described(target)}"
+
+    def _is_settled(self, what: str, component: int) -> bool:
+        """Tell whether a person is through with a component after an act."""
+        case = self.case(component)
+        if what in ("accept", "copy"):
+            return not case.contested().any()
+        if what == "drop":
+            return not case.kept.any()
+        return what == "mark" and any(
+            case.value(Cell(one, "mark", verdict)) == YES
+            for one in case.ids[:1]
+            for verdict in VERDICTS
+        )
+
+    def facts(self) -> dict[str, Any]:
+        """Collect what never changes while one sits here."""
+        imageset = self.catalogue.imageset
+        heads = [[head.name, head.kind, list(head.labels)] for head in imageset.heads]
+        return {
+            "person": self.person,
+            "queue": self.name,
+            "blind": self.blind,
+            "heads": heads,
+            "labels": self.catalogue.names,
+            "marks": list(MARKS),
+            "log": self.log.path.name,
+        }
+
+    def progress(self) -> dict[str, Any]:
+        """Count what is done and what is left of the queue, and how long it takes."""
+        queued = set(self.order)
+        standing = [e for e in self.ledger.acts() if e.act.component_id in queued]
+        own = [entry for entry in standing if entry.person == self.person]
+        done = {entry.act.component_id for entry in own}
+        times: dict[int, float] = {}
+        for entry in own:
+            component = entry.act.component_id
+            times[component] = times.get(component, 0.0) + entry.act.seconds
+        others: dict[str, set[int]] = {}
+        for entry in standing:
+            if entry.person != self.person and not self.blind:
+                others.setdefault(entry.person, set()).add(entry.act.component_id)
+        return {
+            "done": len(done),
+            "left": len(self.order) - len(done),
+            "changed": len({e.act.component_id for e in own if _changes_labels(e)}),
+            "seconds": float(np.median(list(times.values()))) if times else 0.0,
+            "others": sorted([name, len(found)] for name, found in others.items()),
+        }
+
+    def describe(self) -> dict[str, Any]:
+        """Describe the component on top, and how far one is."""
+        undo, redo = self.ledger.undoable(self.person), self.ledger.redoable(self.person)
+        state = {
+            "place": self.place,
+            "total": len(self.order),
+            "progress": self.progress(),
+            "undo": described(undo) if undo else "",
+            "redo": described(redo) if redo else "",
+            "coming": self._coming(),
+        }
+        if self.component is None:
+            return {**state, "component": None}
+        case = self.case(self.component)
+        marks = {
+            mark: _share([case.value(Cell(one, "mark", mark)) for one in case.ids])
+            for mark in MARKS
+        }
+        deciders = {
+            entry.person
+            for entry in self.ledger.acts()
+            if entry.act.component_id == case.component_id
+            and (not self.blind or entry.person == self.person)
+        }
+        suggested = set(case.suggest_split(self.catalogue.links))
+        return {
+            **state,
+            "component": case.component_id,
+            "facts": self._facts_of(case.component_id),
+            "images": [
+                {
+                    "row": int(row),
+                    "id": case.ids[place],
+                    "aspect": float(self.catalogue.aspects[row]),
+                    "group": int(case.groups[place]),
+                    "kept": bool(case.kept[place]),
+                    "suggested": case.ids[place] in suggested,
+                }
+                for place, row in enumerate(case.rows)
+            ],
+            "labels": self._labels(case),
+            "marks": marks,
+            "note": case.value(Cell(case.ids[0], "note")),
+            "deciders": sorted(deciders),
+        }
+
+    def _facts_of(self, component: int) -> list[list[str]]:
+        if self.blind:
+            return []
+        row = self.catalogue.components.iloc[self._codes[component]]
+        images = self.catalogue.imageset.images
+        first = images.iloc[self.catalogue.members(self._codes[component])[0]]
+        named = {name: first[name] for name in ("subset", "split") if name in first}
+        named |= {name: row[name] for name in ("weakest_link", "disagreement") if name in row}
+        queued = self.queue[self.queue["component_id"] == component].iloc[0]
+        named |= {name: queued[name] for name in ("score", "stratum") if name in queued}
+        return [
+            [name.replace("_", " "), text(value)] for name, value in named.items() if text(value)
+        ]
+
+    def _labels(self, case: Case) -> list[list[Any]]:
+        """Describe the labels that occur: name, contested, states by image, and predictions."""
+        contested = case.contested()
+        said = self._said.get(case.component_id, {})
+        found = []
+        for column in self._head_order(case):
+            if not (case.labels[:, column].any() or contested[column]):
+                continue
+            name = case.names[column]
+            found.append([name, bool(contested[column]), _states(case, column), said.get(name, [])])
+        return sorted(found, key=lambda label: not label[1])
+
+    def _head_order(self, case: Case) -> list[int]:
+        placed = [name for head in case.heads for name in head.labels]
+        names = list(dict.fromkeys([*placed, *case.names]))
+        return [case.names.index(name) for name in names]
+
+    def states(self, label: str) -> list[Any]:
+        """Describe a label of the component on top that may not occur in it, as `describe` does."""
+        if self.component is None or label not in self.catalogue.names:
+            raise ValueError(f"there is no label {label!r}")
+        case = self.case(self.component)
+        said = self._said.get(case.component_id, {})
+        return [label, False, _states(case, case.names.index(label)), said.get(label, [])]
+
+    def _coming(self) -> list[int]:
+        """Return the rows of the images that are likely shown next."""
+        places = {self.place + 1, self.next_open(self.place + 1), self.place - 1}
+        return [
+            int(row)
+            for place in sorted(places, reverse=True)
+            if 0 <= place < len(self.order)
+            for row in self.catalogue.members(self._codes[self.order[place]])[:40]
+        ]
+
+
+def described(entry: Entry) -> str:
+    """Say what an act did."""
+    act = entry.act
+    cells = [change.cell for change in act.changes]
+    images = len({cell.image_id for cell in cells})
+    words = _SAID[act.kind]
+    if act.kind in ("relabel", "accept"):
+        labels = sorted({cell.label for cell in cells})
+        what = labels[0] if len(labels) == 1 else f"{len(labels)} labels"
+        words += f" ({what}, {_count(images)})" if cells else " (nothing to change)"
+    elif act.kind == "mark":
+        names = [c.cell.label for c in act.changes if c.after == YES]
+        words = f"marked {names[0]}" if names else "took a mark away"
+    elif act.kind != "note":
+        words += f" {_count(images)}"
+    return f"component {act.component_id}: {words}"
+
+
+def _count(images: int) -> str:
+    return "1 image" if images == 1 else f"{images} images"
+
+
+def _changes_labels(entry: Entry) -> bool:
+    return any(change.cell.field != "mark" for change in entry.act.changes)
+
+
+def _states(case: Case, column: int) -> str:
+    return "".join(
+        "?" if not known else "y" if carried else "n"
+        for carried, known in zip(case.labels[:, column], case.known[:, column], strict=True)
+    )
+
+
+def _share(values: list[str]) -> str:
+    count = values.count(YES)
+    return "all" if count == len(values) else "some" if count else ""
+
+
+def _checked(queue: pd.DataFrame, catalogue: Catalogue) -> pd.DataFrame:
+    problems = []
+    if "component_id" not in queue.columns:
+        problems.append("it has no column component_id")
+    elif not len(queue):
+        problems.append("there is no component in it")
+    else:
+        lost = [int(n) for n in queue["component_id"] if n not in catalogue.components.index]
+        if lost:
+            problems.append(f"{len(lost)} components are not there, such as {lost[0]}")
+        if queue["component_id"].duplicated().any():
+            problems.append("it names a component more than once")
+    if problems:
+        raise InvalidDataError("the queue", problems)
+    return queue.reset_index(drop=True)
+
+
+def _probabilities(predictions: pd.DataFrame) -> dict[int, dict[str, list[list[Any]]]]:
+    """Average what the models say of each component and label, by what they were trained on."""
+    raw = predictions[predictions["judged_on"] == "raw"]
+    keys = ["component_id", "label", "trained_on"]
+    means = raw.groupby(keys)["probability"].mean().round(3).reset_index()
+    means = means.sort_values("trained_on", ascending=False, kind="stable")  # raw, cleaned
+    found: dict[int, dict[str, list[list[Any]]]] = {}
+    for component, label, *said in means.to_numpy(dtype="O").tolist():
+        found.setdefault(component, {}).setdefault(label, []).append(said)
+    return found

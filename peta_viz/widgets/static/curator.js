@@ -1,0 +1,306 @@
+// The curator: one component, its pictures and labels, and what may be done to it.
+import { hideStill, make, said } from "./dom.js";
+import { BUTTONS, WAYS, keysHelp, meaning } from "./deeds.js";
+import { Labels } from "./labels.js";
+import { Sheet } from "./sheet.js";
+import { Pictures, Wire } from "./wire.js";
+
+const STALLED = "The kernel does not answer: it is busy, or it was restarted (then run the cell again). What is not shown as saved is not saved.";
+const SIZES = ["change:height_px", "change:picture_px"];
+
+class View {
+  constructor(model, el) {
+    this.model = model;
+    this.facts = model.get("_facts");
+    this.name = `pv-${Math.random().toString(36).slice(2)}`;
+    this.state = null;
+    this.busy = false;
+    this.wire = new Wire(model, (stalled) => this.stall(stalled));
+    this.pictures = new Pictures(this.wire, { onArrival: () => this.pictured(), onError: (error) => this.fail(error) });
+    this.build(el);
+    this.onVersion = () => this.follow();
+    model.on("change:_version", this.onVersion);
+    this.onSize = () => this.measure();
+    for (const name of SIZES) model.on(name, this.onSize);
+    this.watch = new ResizeObserver(() => this.sheet.fit());
+    this.watch.observe(this.sheet.element);
+    this.measure();
+    this.ask({ kind: "case" });
+  }
+
+  build(el) {
+    this.sheet = new Sheet(this.pictures, {
+      onCell: (row, value) => this.act({ what: "relabel", label: this.labels.current, value, rows: [row] }),
+      onChosen: () => this.buttons(),
+    });
+    this.labels = new Labels(this.facts, {
+      onCurrent: () => this.paint(),
+      onSet: (label, value) => this.act({ what: "relabel", label, value, rows: this.sheet.rows() }),
+      onHead: (head) => this.act({ what: "accept", head }),
+      onAsk: (label) => this.wire.ask({ kind: "label", label }).then(([answer]) => answer.label),
+      onError: (error) => this.fail(error),
+      toRoot: () => this.root.focus({ preventScroll: true }),
+    });
+    this.bar = make("progress", { class: "pv-progress", max: 1, value: 0, "aria-label": "done of the queue" });
+    this.progress = make("span", { class: "pv-status" });
+    this.title = make("div", { class: "pv-case" });
+    this.note = make("input", { class: "pv-query", type: "text", "aria-label": "note", placeholder: "note (t)", maxLength: 2000, onkeydown: (event) => this.noteKey(event), onchange: () => this.writeNote() });
+    this.deeds = make("div", { class: "pv-line pv-deeds", role: "toolbar", "aria-label": "what to do" }, ...BUTTONS.map((button) => this.button(button)));
+    this.ways = make("div", { class: "pv-deeds pv-group", role: "toolbar", "aria-label": "where to go" }, ...WAYS.map((button) => this.button(button)));
+    this.status = make("span", { class: "pv-status", role: "status" });
+    this.problem = make("div", { class: "pv-problem", role: "alert", hidden: true });
+    this.help = keysHelp(`${this.name}-keys`);
+    this.body = make("div", { class: "pv-desk" }, this.sheet.element, this.labels.element);
+    this.done = make("div", { class: "pv-done", hidden: true });
+    const helpButton = make("button", { type: "button", class: "pv-button", text: "?", title: "keys", "aria-label": "keys", onclick: () => (this.help.hidden = !this.help.hidden) });
+    const write = make("button", { type: "button", class: "pv-button", text: "Write corrected labels", title: "write the corrected labels and the list of changes beside the log", onclick: () => this.ask({ kind: "export" }) });
+    this.root = make(
+      "div",
+      { class: "pv-gallery pv-curator", "data-lm-suppress-shortcuts": "true", tabindex: "0", role: "region", "aria-label": "curator", "aria-describedby": this.help.id, onkeydown: (event) => this.key(event) },
+      hideStill(this.model),
+      this.bar,
+      make("div", { class: "pv-bar" }, make("div", { class: "pv-line" }, this.title, this.ways), this.deeds),
+      this.problem,
+      this.body,
+      this.done,
+      this.help,
+      make("div", { class: "pv-foot" }, this.status, this.note, write, helpButton),
+      make("div", { class: "pv-foot" }, this.progress),
+    );
+    // The keys go on working after a click of the mouse; whoever walks by Tab stays where they are.
+    this.root.addEventListener("click", (event) => event.detail && event.target.closest("button") && this.root.focus({ preventScroll: true }));
+    el.append(this.root);
+  }
+
+  button({ name, text, shown, keys, words }) {
+    return make("button", { type: "button", class: "pv-button", "data-deed": name, title: words, "aria-keyshortcuts": keys.join(" "), onclick: () => this.deed(name) }, text, make("kbd", { text: shown[0] }));
+  }
+
+  measure() {
+    this.body.style.height = `${this.model.get("height_px")}px`;
+    const picture = this.model.get("picture_px");
+    if (picture === this.sheet.usual) return this.sheet.fit();
+    this.sheet.usual = picture;
+    this.pictures.clear();
+    if (this.state) this.draw(true);
+  }
+
+  close() {
+    this.model.off("change:_version", this.onVersion);
+    for (const name of SIZES) this.model.off(name, this.onSize);
+    this.watch.disconnect();
+    this.wire.close();
+    this.pictures.close();
+    this.root.remove();
+  }
+
+  // The conversation.
+
+  /** Ask, and show what comes back; until then nothing else is asked. */
+  async ask(message) {
+    if (this.busy) return;
+    this.busy = true;
+    this.root.toggleAttribute("data-busy", true);
+    const answer = await this.wire.ask(message).catch((error) => this.fail(error));
+    this.busy = false;
+    this.root.toggleAttribute("data-busy", false);
+    if (answer) this.take(answer[0]);
+  }
+
+  async act(message) {
+    await this.ask({ kind: "act", component: this.state?.component, ...message });
+    if (!this.state.refused && (message.what === "split" || message.what === "drop")) this.sheet.choose([]);
+  }
+
+  take(state) {
+    const moved = this.state?.component !== state.component;
+    this.state = state;
+    this.version = state.version;
+    this.problem.textContent = state.refused;
+    this.problem.hidden = !state.refused;
+    if (state.said) this.saved = state.said;
+    this.draw(moved);
+    this.root.dataset.component = String(state.component ?? "");
+    this.root.dataset.place = String(state.place);
+    this.root.dataset.answers = String(Number(this.root.dataset.answers ?? 0) + 1);
+  }
+
+  /** Another view of the widget has done something. */
+  follow() {
+    if (!this.busy && this.model.get("_version") !== this.version) this.ask({ kind: "case" });
+  }
+
+  stall(stalled) {
+    this.root.toggleAttribute("data-stalled", stalled);
+    this.words();
+  }
+
+  fail(error) {
+    this.refuse(`This was not done: ${error.message}`);
+  }
+
+  refuse(words) {
+    this.problem.textContent = words;
+    this.problem.hidden = false;
+  }
+
+  // What is shown.
+
+  draw(moved) {
+    const { state } = this;
+    const at = state.component !== null;
+    this.body.hidden = this.deeds.hidden = this.note.hidden = !at;
+    this.done.hidden = at;
+    if (at) {
+      this.head();
+      this.labels.draw(state, moved);
+      this.sheet.draw(state, moved);
+      this.note.value = state.note;
+      this.paint();
+    } else this.finish();
+    this.words();
+    this.buttons();
+    this.wish();
+  }
+
+  head() {
+    const { component, images, facts, deciders, note } = this.state;
+    const count = images.length === 1 ? "1 image" : `${images.length} images`;
+    const others = deciders.length ? [make("span", { class: "pv-by", title: "decided by" }, "✓ ", said(deciders.join(", ")))] : [];
+    this.title.replaceChildren(
+      make("b", {}, "component ", said(String(component))),
+      make("span", { class: "pv-figure", text: count }),
+      ...facts.map(([name, value]) => make("span", { class: "pv-figure" }, said(name), " ", said(value))),
+      ...others,
+      note ? make("span", { class: "pv-note", title: note }, said(note)) : "",
+    );
+  }
+
+  finish() {
+    const { left } = this.state.progress;
+    const again = make("button", { type: "button", class: "pv-button", text: `Go through the ${left} that were skipped`, onclick: () => this.ask({ kind: "next", place: 0 }) });
+    this.done.replaceChildren(
+      make("h3", { text: left ? "That was the end of the queue." : "All of it is done." }),
+      make("p", { text: "Everything is in the log; the arrow back leads to the last component." }),
+      ...(left ? [again] : []),
+    );
+  }
+
+  words() {
+    if (!this.state) return;
+    const { place, total, progress, component } = this.state;
+    const parts = [`${progress.done.toLocaleString("en")} done`, `${progress.left.toLocaleString("en")} left`, `${progress.changed.toLocaleString("en")} changed`];
+    if (progress.seconds) parts.push(`${progress.seconds < 10 ? progress.seconds.toFixed(1) : Math.round(progress.seconds)} s each`);
+    parts.push(`by ${this.facts.person}`, ...progress.others.map(([name, count]) => `${count} by ${name}`));
+    if (component !== null) parts.unshift(`${place + 1} of ${total}`);
+    if (this.facts.queue) parts.push(`queue ${this.facts.queue}`);
+    if (this.facts.blind) parts.push("blind");
+    this.progress.textContent = parts.join(" · ");
+    this.bar.max = total;
+    this.bar.value = progress.done;
+    this.status.textContent = this.root.hasAttribute("data-stalled") ? STALLED : this.saved ? `Saved: ${this.saved}` : "";
+  }
+
+  buttons() {
+    const { state } = this;
+    if (!state) return;
+    const chosen = this.sheet.chosen.size;
+    const at = state.component !== null;
+    for (const button of [...this.deeds.children, ...this.ways.children]) {
+      const { deed } = button.dataset;
+      const mark = BUTTONS.find(({ name }) => name === deed)?.mark;
+      const free = { undo: Boolean(state.undo), redo: Boolean(state.redo), back: state.place > 0, drop: at && chosen > 0, copy: at && chosen === 1, skip: at }[deed] ?? at;
+      button.disabled = !free;
+      if (mark) button.setAttribute("aria-pressed", { all: "true", some: "mixed" }[state.marks?.[mark]] ?? "false");
+      if (deed === "undo" || deed === "redo") button.title = state[deed] ? `${deed}: ${state[deed]}` : `nothing to ${deed}`;
+    }
+  }
+
+  /** What each picture has of the label that the keys are at. */
+  paint() {
+    this.sheet.paint(this.labels.current, this.labels.states());
+  }
+
+  pictured() {
+    this.sheet.arrived();
+    this.count();
+  }
+
+  wish() {
+    const rows = this.state.component === null ? [] : this.state.images.map(({ row }) => row);
+    this.pictures.want(rows, [...rows, ...this.state.coming]);
+    this.sheet.arrived();
+    this.count();
+  }
+
+  count() {
+    this.root.dataset.pending = String(this.sheet.missing());
+  }
+
+  // What hands ask for.
+
+  deed(name) {
+    const mark = BUTTONS.find((button) => button.name === name)?.mark;
+    const rows = this.sheet.rows();
+    if (mark) return this.act({ what: "mark", mark, rows });
+    return {
+      accept: () => this.act({ what: "accept" }),
+      head: () => this.labels.head && this.act({ what: "accept", head: this.labels.head }),
+      copy: () => this.act({ what: "copy", rows }),
+      split: () => (rows.length ? this.act({ what: "split", rows }) : this.suggest()),
+      drop: () => this.act({ what: "drop", rows }),
+      note: () => this.note.focus(),
+      back: () => this.ask({ kind: "go", place: this.state.place - 1 }),
+      skip: () => this.ask({ kind: "go", place: this.state.place + 1 }),
+      undo: () => this.act({ what: "undo" }),
+      redo: () => this.act({ what: "redo" }),
+    }[name]();
+  }
+
+  /** First choose what seems to be somebody else; the same key again splits it off. */
+  suggest() {
+    const suggested = this.state.images.filter((image) => image.suggested).map(({ row }) => row);
+    if (suggested.length) this.sheet.choose(suggested);
+    else this.refuse("nothing tells these images apart: choose those that show somebody else (1 … 9)");
+  }
+
+  noteKey(event) {
+    event.stopPropagation();
+    if (event.key === "Escape") this.note.value = this.state.note;
+    if (event.key === "Enter" || event.key === "Escape") this.root.focus({ preventScroll: true });
+  }
+
+  writeNote() {
+    if (this.state.component !== null && this.note.value !== this.state.note) this.act({ what: "note", text: this.note.value });
+  }
+
+  key(event) {
+    if (event.target.matches("input, select, textarea")) return;
+    // A button that has the focus is pressed by these itself.
+    if ((event.key === "Enter" || event.key === " ") && event.target !== this.root) return;
+    const what = meaning(event);
+    if (!what || !this.state) return;
+    event.preventDefault();
+    event.stopPropagation();
+    const { deed, label, image, set } = what;
+    if (deed) {
+      const button = this.root.querySelector(`[data-deed="${deed}"]`);
+      if (!button || !button.disabled) this.deed(deed);
+      else if (deed === "drop") this.refuse("choose the images to drop (1 … 9)");
+      else if (deed === "copy") this.refuse("choose the one image whose labels are right (1 … 9)");
+    } else if (this.state.component === null) return;
+    else if (image !== undefined) this.sheet.toggle(image);
+    else if (label) this.labels.move(label);
+    else if (set && this.labels.current) this.act({ what: "relabel", label: this.labels.current, value: set, rows: this.sheet.rows() });
+    else if (what.find) this.labels.find();
+    else if (what.none) this.sheet.choose([]);
+    else if (what.help) this.help.hidden = !this.help.hidden;
+  }
+}
+
+function render({ model, el }) {
+  const view = new View(model, el);
+  return () => view.close();
+}
+
+export default { render };

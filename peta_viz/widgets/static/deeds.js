@@ -1,0 +1,59 @@
+// What may be done to a component, and by which keys.
+import { make } from "./dom.js";
+
+/** Buttons in their order: name, text, keys (the first one is shown), words; `mark` sets a mark. */
+export const BUTTONS = [
+  { name: "accept", text: "Accept majority", keys: ["Enter", "a"], words: "give all images what most of them carry, and go on" },
+  { name: "head", text: "This head", keys: ["h"], words: "give all images what most of them carry, of the head that the keys are at" },
+  { name: "copy", text: "Like this one", keys: ["l"], words: "give all images what the chosen one carries, and go on" },
+  { name: "split", text: "Different persons", keys: ["p"], words: "split off the chosen images; without any, choose what seems to be somebody else" },
+  { name: "drop", text: "Drop", keys: ["d"], words: "take the chosen images out, or back in" },
+  { name: "good", text: "Good", keys: ["g"], mark: "good", words: "the labels are right as they are; go on" },
+  { name: "bad", text: "Bad", keys: ["b"], mark: "bad", words: "of no use; go on" },
+  { name: "unsure", text: "Unsure", keys: ["u"], mark: "unsure", words: "it cannot be told; go on" },
+  { name: "label error", text: "Label error", keys: ["e"], mark: "label error", words: "mark as an error of the labels" },
+  { name: "model mistake", text: "Model mistake", keys: ["m"], mark: "model mistake", words: "mark as a mistake of the model" },
+  { name: "note", text: "Note", keys: ["t"], words: "write a note" },
+];
+
+/** Buttons that lead through the queue and the acts. */
+export const WAYS = [
+  { name: "back", text: "Back", keys: ["ArrowLeft"], words: "the component before" },
+  { name: "skip", text: "Skip", keys: ["ArrowRight", "s"], words: "the next component; this one stays open" },
+  { name: "undo", text: "Undo", keys: ["z"], words: "take back what you did last" },
+  { name: "redo", text: "Redo", keys: ["Z"], words: "do it again" },
+];
+
+const SHOWN = { ArrowLeft: "←", ArrowRight: "→", Enter: "↵", Z: "⇧z" };
+const SET = { y: "yes", n: "no", 0: "unknown" };
+const OTHERS = [
+  ["1 … 9", "choose a picture, or let it go"],
+  ["Esc", "choose none"],
+  ["↑ ↓", "move through the labels"],
+  ["y n 0", "the label is: yes, no, not known; of the chosen pictures, or of all"],
+  ["/", "any other label"],
+  ["?", "show or hide these keys"],
+];
+
+for (const button of [...BUTTONS, ...WAYS]) button.shown = button.keys.map((key) => SHOWN[key] ?? key);
+
+/** The list of keys, hidden until it is asked for. */
+export function keysHelp(id) {
+  const rows = [...[...BUTTONS, ...WAYS].map(({ shown, text, words }) => [shown.join(" or "), `${text}: ${words}`]), ...OTHERS];
+  return make("dl", { class: "pv-help", id, hidden: true }, ...rows.flatMap(([keys, what]) => [make("dt", { text: keys }), " ", make("dd", { text: what }), " "]));
+}
+
+/** What a key means: {deed}, {label: ±1}, {image: place}, {set: value}, {find}, {none}, {help}, or nothing. */
+export function meaning({ key, ctrlKey, metaKey, altKey, shiftKey }) {
+  if (altKey) return null;
+  if (ctrlKey || metaKey) {
+    if (key.toLowerCase() === "z") return { deed: shiftKey ? "redo" : "undo" };
+    return key.toLowerCase() === "y" ? { deed: "redo" } : null;
+  }
+  const button = [...BUTTONS, ...WAYS].find(({ keys }) => keys.includes(key));
+  if (button) return { deed: button.name };
+  if (key >= "1" && key <= "9" && key.length === 1) return { image: Number(key) - 1 };
+  if (key === "ArrowUp" || key === "ArrowDown") return { label: key === "ArrowDown" ? 1 : -1 };
+  if (key in SET) return { set: SET[key] };
+  return { "/": { find: true }, "?": { help: true }, Escape: { none: true } }[key] ?? null;
+}

@@ -1,0 +1,131 @@
+// The labels of a component: contested ones by head, what all agree about, and any other.
+import { make, said } from "./dom.js";
+
+const VALUES = [["yes", "y"], ["no", "n"], ["unknown", "?"]];
+
+/** `onSet(label, value)`, `onHead(head)` are acts; `onAsk(label)` brings a label that is not shown. */
+export class Labels {
+  constructor(facts, { onCurrent, onSet, onHead, onAsk, onError, toRoot }) {
+    Object.assign(this, { onCurrent, onSet, onHead, onAsk, onError, toRoot, extra: [], shown: [] });
+    this.heads = new Map(facts.heads.flatMap(([head, kind, labels]) => labels.map((label) => [label, { head, kind }])));
+    this.list = make("div", { class: "pv-labels-list" });
+    const id = `pv-${Math.random().toString(36).slice(2)}`;
+    this.search = make("input", { class: "pv-query", type: "text", list: id, placeholder: "any other label (/)", "aria-label": "any other label", autocomplete: "off", onkeydown: (event) => this.searchKey(event), onchange: () => this.take() });
+    const names = make("datalist", { id }, ...facts.labels.map((name) => make("option", { value: name })));
+    this.element = make("div", { class: "pv-panel" }, this.list, this.search, names);
+    this.names = new Set(facts.labels);
+  }
+
+  /** The label that the keys are at. */
+  get current() {
+    return this.shown[this.at]?.[0] ?? "";
+  }
+
+  get head() {
+    return this.current ? (this.heads.get(this.current)?.head ?? this.current) : "";
+  }
+
+  states() {
+    return this.shown[this.at]?.[2] ?? "";
+  }
+
+  draw({ labels, images }, moved) {
+    const before = moved ? "" : this.current;
+    if (moved) this.extra = [];
+    const there = new Set(labels.map(([name]) => name));
+    this.agreed = images.some(({ group }) => group > 0) ? "agreed within each part" : "all agree";
+    this.extra = this.extra.filter(([name]) => !there.has(name));
+    this.shown = [...labels, ...this.extra];
+    this.at = Math.max(0, this.shown.findIndex(([name]) => name === before));
+    this.render();
+  }
+
+  render() {
+    const groups = new Map();
+    for (const [place, label] of this.shown.entries()) {
+      const [name, contested] = label;
+      const group = contested ? (this.heads.get(name)?.head ?? name) : this.extra.includes(label) ? "other labels" : this.agreed;
+      if (!groups.has(group)) groups.set(group, { contested, rows: [] });
+      groups.get(group).rows.push(this.row(label, place));
+    }
+    if (!this.shown.some(([, contested]) => contested)) this.list.replaceChildren(make("p", { class: "pv-agree", text: "No label is contested." }));
+    else this.list.replaceChildren();
+    for (const [name, { contested, rows }] of groups) {
+      const settle = contested ? make("button", { type: "button", class: "pv-button pv-settle", text: "majority", title: "give all images what most of them carry, of this head (h)", onclick: () => this.onHead(name) }) : null;
+      this.list.append(make("section", { class: contested ? "pv-contest" : "" }, make("h4", {}, said(name.replaceAll("_", " ")), settle), ...rows));
+    }
+    this.mark();
+  }
+
+  row([name, contested, states, guesses], place) {
+    const known = [...states].filter((state) => state !== "?").length;
+    const carried = [...states].filter((state) => state === "y").length;
+    const share = known ? (100 * carried) / known : 0;
+    const models = guesses.map(([trained, value]) => make("span", { class: "pv-model", title: `${value.toFixed(2)}: probability that the model trained on ${trained} labels gives it` }, `${trained} ${Math.round(100 * value)}%`));
+    return make(
+      "div",
+      { class: "pv-label", "data-label": name, "data-contested": contested, onclick: () => this.go(place) },
+      make("span", { class: "pv-name" }, said(name)),
+      ...models,
+      make("span", { class: "pv-tally", title: `${carried} of ${known} images`, style: `--pv-share: ${share}%`, text: `${carried}/${known}` }),
+      make("span", { class: "pv-set" }, ...VALUES.map(([value, text]) => make("button", { type: "button", class: "pv-button", text, title: `${name}: ${value} for the chosen images, or for all`, "aria-label": `${name}: ${value}`, onclick: () => this.set(place, value) }))),
+    );
+  }
+
+  set(place, value) {
+    this.go(place);
+    this.onSet(this.current, value);
+  }
+
+  go(place) {
+    this.at = place;
+    this.mark();
+    this.onCurrent();
+  }
+
+  move(by) {
+    if (this.shown.length) this.go((this.at + by + this.shown.length) % this.shown.length);
+    this.list.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest" });
+  }
+
+  mark() {
+    for (const row of this.list.querySelectorAll(".pv-label")) {
+      if (row.dataset.label === this.current) row.setAttribute("aria-current", "true");
+      else row.removeAttribute("aria-current");
+    }
+  }
+
+  find() {
+    this.search.focus();
+  }
+
+  searchKey(event) {
+    event.stopPropagation();
+    if (event.key === "Escape") this.search.value = "";
+    if (event.key === "Enter" || event.key === "Escape") {
+      this.take();
+      this.toRoot();
+    }
+  }
+
+  /** Show the label that was typed; a part of a name that fits one alone will do. */
+  async take() {
+    const typed = this.search.value.trim();
+    if (!typed) return;
+    const fits = [...this.names].filter((name) => name.toLowerCase().includes(typed.toLowerCase()));
+    const name = this.names.has(typed) ? typed : fits.length === 1 ? fits[0] : "";
+    if (!name) return this.onError(new Error(fits.length ? `${fits.length} labels are called like ${typed}` : `there is no label ${typed}`));
+    this.search.value = "";
+    let place = this.shown.findIndex(([shown]) => shown === name);
+    if (place < 0) {
+      const label = await this.onAsk(name).catch(this.onError);
+      if (!label) return;
+      this.extra.push(label);
+      this.shown.push(label);
+      place = this.shown.length - 1;
+      this.at = place;
+      this.render();
+    }
+    this.go(place);
+  }
+}

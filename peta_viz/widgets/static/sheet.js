@@ -1,0 +1,127 @@
+// The pictures of a component: chosen or not, dropped or not, and what each has of one label.
+import { make, said } from "./dom.js";
+import { thicken } from "./items.js";
+
+const STATES = { y: ["✓", "yes"], n: ["–", "no"], "?": ["?", "not known"] };
+const NEXT = { y: "no", n: "yes", "?": "yes" };
+
+const [EDGE_PX, APART_PX, BELOW_PX, NARROWEST_PX] = [10, 10, 40, 88]; // as curator.css has them
+const [LEAST, MOST] = [0.6, 1.6]; // of the usual height
+
+/** How many lines things of these widths take. */
+export function lines(widths, room) {
+  let [count, used] = [1, 0];
+  for (const width of widths) {
+    if (used && used + width > room) [count, used] = [count + 1, 0];
+    used += width + APART_PX;
+  }
+  return count;
+}
+
+/** `onCell(row, value)` hears of a click on a picture's label, `onChosen()` of every choice. */
+export class Sheet {
+  constructor(pictures, { onCell, onChosen }) {
+    Object.assign(this, { pictures, onCell, onChosen });
+    this.chosen = new Set();
+    this.element = make("div", { class: "pv-sheet", role: "group", "aria-label": "the component's images" });
+  }
+
+  /** The chosen rows, in the order of the pictures. */
+  rows() {
+    return this.images.map(({ row }) => row).filter((row) => this.chosen.has(row));
+  }
+
+  draw({ images }, moved) {
+    this.images = images;
+    this.apart = images.some(({ group }) => group > 0);
+    if (moved) {
+      this.chosen.clear();
+      this.element.replaceChildren(...images.map((image, place) => this.figure(image, place)));
+      this.element.scrollTop = 0;
+    }
+    for (const [place, image] of images.entries()) this.dress(this.element.children[place], image);
+    this.mark();
+    this.fit();
+  }
+
+  /** Make the pictures as high as there is room for all of them, but neither tiny nor huge. */
+  fit() {
+    const { clientWidth, clientHeight } = this.element;
+    if (!clientWidth || !this.images?.length) return;
+    const fits = (px) => {
+      const perLine = lines(this.images.map(({ aspect }) => Math.max(NARROWEST_PX, px * aspect)), clientWidth - 2 * EDGE_PX);
+      return perLine * (px + BELOW_PX) - APART_PX + 2 * EDGE_PX <= clientHeight;
+    };
+    let px = Math.round(MOST * this.usual);
+    while (px > LEAST * this.usual && !fits(px)) px -= 4;
+    this.element.style.setProperty("--pv-picture", `${px}px`);
+  }
+
+  figure(image, place) {
+    const number = String(place + 1);
+    return make(
+      "figure",
+      { "data-row": String(image.row), style: `--pv-aspect: ${image.aspect}` },
+      make("button", { type: "button", class: "pv-pick", title: `${image.id} (${number})`, "aria-label": `image ${number}, ${image.id}`, onclick: () => this.toggle(place) }, make("span", { class: "pv-key", text: number })),
+      make("span", { class: "pv-letter", hidden: true }),
+      make("button", { type: "button", class: "pv-cell", hidden: true, onclick: () => this.onCell(image.row, NEXT[this.states[place]]) }),
+    );
+  }
+
+  dress(figure, { group, kept }) {
+    const letter = figure.querySelector(".pv-letter");
+    letter.textContent = String.fromCharCode(65 + (group % 26));
+    letter.title = group ? "split off" : "the component";
+    letter.hidden = !this.apart;
+    figure.dataset.group = String(group % 6);
+    figure.toggleAttribute("data-apart", this.apart);
+    figure.toggleAttribute("data-out", !kept);
+  }
+
+  /** Show what each picture has of a label; without one nothing is shown. */
+  paint(label, states) {
+    this.states = states;
+    for (const [place, figure] of [...this.element.children].entries()) {
+      const cell = figure.querySelector(".pv-cell");
+      cell.hidden = !label;
+      if (!label) continue;
+      const [sign, words] = STATES[states[place]];
+      cell.dataset.state = states[place];
+      cell.replaceChildren(`${sign} `, said(label));
+      cell.title = `${label}: ${words}; click for ${NEXT[states[place]]}`;
+      cell.setAttribute("aria-label", `${label} of image ${place + 1}: ${words}`);
+    }
+  }
+
+  toggle(place) {
+    const row = this.images[place]?.row;
+    if (row === undefined) return;
+    if (!this.chosen.delete(row)) this.chosen.add(row);
+    this.mark();
+  }
+
+  choose(rows) {
+    this.chosen = new Set(rows);
+    this.mark();
+  }
+
+  mark() {
+    for (const figure of this.element.children) figure.querySelector(".pv-pick").setAttribute("aria-pressed", String(this.chosen.has(Number(figure.dataset.row))));
+    this.onChosen();
+  }
+
+  /** Pictures came in. */
+  arrived() {
+    for (const figure of this.element.children) {
+      const frame = figure.querySelector(".pv-pick");
+      const picture = this.pictures.get(Number(figure.dataset.row));
+      if (!picture || frame.querySelector("img, .pv-missing")) continue;
+      if (picture.url) frame.prepend(make("img", { src: picture.url, alt: "", onload: (event) => thicken(event.target) }));
+      else frame.prepend(make("span", { class: "pv-missing" }, said(picture.problem)));
+    }
+  }
+
+  missing() {
+    return this.element.offsetParent === null ? 0 : [...this.element.querySelectorAll(".pv-pick")].filter((frame) => !frame.querySelector("img, .pv-missing")).length;
+  }
+}
