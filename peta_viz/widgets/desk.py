@@ -1,13 +1,13 @@
 """What a curator has before them: a queue of components, the case on top, and the log."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from peta_viz.curation.acts import MARKS, VERDICTS, Act, Cell, Entry, Ledger, Mark
+from peta_viz.curation.acts import MARKS, VERDICTS, Act, Cell, Entry, Ledger
 from peta_viz.curation.case import NO, UNKNOWN, YES, Case, NothingToDoError
 from peta_viz.curation.decisions import check_known
 from peta_viz.curation.log import DecisionLog
@@ -16,7 +16,6 @@ from peta_viz.errors import InvalidDataError
 from peta_viz.widgets.catalogue import Catalogue
 from peta_viz.widgets.rows import text
 
-_STATES = {YES: "y", NO: "n", UNKNOWN: "?"}
 _SAID = {
     "relabel": "relabelled",
     "accept": "settled",
@@ -154,27 +153,26 @@ class Desk:
     def _act(self, case: Case, what: str, content: Mapping[str, Any]) -> Act:
         chosen = [case.ids[case.rows.tolist().index(row)] for row in content.get("rows", [])]
         where = self._where(case.component_id)
-        if what == "accept":
-            return case.accept(str(content.get("head", "")), **where)
-        if what == "copy":
-            if len(chosen) != 1:
-                raise NothingToDoError("choose the one image whose labels are right")
-            return case.copy(chosen[0], **where)
-        if what == "relabel":
-            label, value = str(content["label"]), str(content["value"])
-            if label not in case.names or value not in _STATES:
-                raise ValueError(f"there is no label {label!r} with the value {value!r}")
-            return case.relabel(label, value, chosen or None, **where)
-        if what == "split":
-            return case.split(chosen, **where)
-        if what == "drop":
-            return case.drop(chosen, **where)
-        if what == "mark":
-            mark: Mark = MARKS[MARKS.index(content["mark"])]
-            return case.mark(mark, chosen or None, **where)
-        if what == "note":
-            return case.note(str(content["text"]), **where)
-        raise ValueError(f"there is no act {what!r}")
+        acts: dict[str, Callable[[], Act]] = {
+            "accept": lambda: case.accept(str(content.get("head", "")), **where),
+            "copy": lambda: case.copy(_only(chosen), **where),
+            "relabel": lambda: self._relabel(case, content, chosen, where),
+            "split": lambda: case.split(chosen, **where),
+            "drop": lambda: case.drop(chosen, **where),
+            "mark": lambda: case.mark(MARKS[MARKS.index(content["mark"])], chosen or None, **where),
+            "note": lambda: case.note(str(content["text"]), **where),
+        }
+        if what not in acts:
+            raise ValueError(f"there is no act {what!r}")
+        return acts[what]()
+
+    def _relabel(
+        self, case: Case, content: Mapping[str, Any], chosen: list[str], where: dict[str, Any]
+    ) -> Act:
+        label, value = str(content["label"]), str(content["value"])
+        if label not in case.names or value not in (YES, NO, UNKNOWN):
+            raise ValueError(f"there is no label {label!r} with the value {value!r}")
+        return case.relabel(label, value, chosen or None, **where)
 
     def _where(self, component: int) -> dict[str, Any]:
         chances = self.queue.set_index("component_id").get("probability")
@@ -359,6 +357,12 @@ def described(entry: Entry) -> str:
     elif act.kind != "note":
         words += f" {_count(images)}"
     return f"component {act.component_id}: {words}"
+
+
+def _only(chosen: list[str]) -> str:
+    if len(chosen) != 1:
+        raise NothingToDoError("choose the one image whose labels are right")
+    return chosen[0]
 
 
 def _count(images: int) -> str:
