@@ -203,10 +203,9 @@ class Desk:
             return not case.contested().any()
         if what == "drop":
             return not case.kept.any()
+        kept = [one for one, there in zip(case.ids, case.kept, strict=True) if there]
         return what == "mark" and any(
-            case.value(Cell(one, "mark", verdict)) == YES
-            for one in case.ids[:1]
-            for verdict in VERDICTS
+            case.value(Cell(one, "mark", verdict)) == YES for one in kept for verdict in VERDICTS
         )
 
     def facts(self) -> dict[str, Any]:
@@ -306,16 +305,26 @@ class Desk:
         ]
 
     def _labels(self, case: Case) -> list[list[Any]]:
-        """Describe the labels that occur: name, contested, states by image, and predictions."""
-        contested = case.contested()
-        said = self._said.get(case.component_id, {})
-        found = []
-        for column in self._head_order(case):
-            if not (case.labels[:, column].any() or contested[column]):
-                continue
-            name = case.names[column]
-            found.append([name, bool(contested[column]), _states(case, column), said.get(name, [])])
+        """Describe the labels that occur, or did before: as `states`; disputed ones first."""
+        catalogue = self.catalogue
+        before = catalogue.labels[case.rows]
+        open_ones = case.contested()
+        carried, known = before.sum(axis=0), catalogue.known[case.rows].sum(axis=0)
+        disputed = open_ones | ((carried > 0) & (carried < known))
+        touched = {cell.label for one in case.ids for cell in self.ledger.touched(one)}
+        found = [
+            self._label(case, column, bool(disputed[column]), bool(open_ones[column]))
+            for column in self._head_order(case)
+            if case.labels[:, column].any()
+            or before[:, column].any()
+            or case.names[column] in touched
+        ]
         return sorted(found, key=lambda label: not label[1])
+
+    def _label(self, case: Case, column: int, *contested: bool) -> list[Any]:
+        said = self._said.get(case.component_id, {})
+        name = case.names[column]
+        return [name, *contested, _states(case, column), said.get(name, [])]
 
     def _head_order(self, case: Case) -> list[int]:
         placed = [name for head in case.heads for name in head.labels]
@@ -323,12 +332,19 @@ class Desk:
         return [case.names.index(name) for name in names]
 
     def states(self, label: str) -> list[Any]:
-        """Describe a label of the component on top that may not occur in it, as `describe` does."""
+        """Describe a label of the component on top, though it may not occur in it.
+
+        Returns
+        -------
+        list
+            Its name; is it, or was it, contested? is it now? ``y``, ``n`` or ``?`` for each image;
+            and what the models say: what each was trained on, and its probability.
+
+        """
         if self.component is None or label not in self.catalogue.names:
             raise ValueError(f"there is no label {label!r}")
         case = self.case(self.component)
-        said = self._said.get(case.component_id, {})
-        return [label, False, _states(case, case.names.index(label)), said.get(label, [])]
+        return self._label(case, case.names.index(label), False, False)
 
     def _coming(self) -> list[int]:
         """Return the rows of the images that are likely shown next."""

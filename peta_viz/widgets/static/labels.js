@@ -26,7 +26,7 @@ export class Labels {
   }
 
   states() {
-    return this.shown[this.at]?.[2] ?? "";
+    return this.shown[this.at]?.[3] ?? "";
   }
 
   draw({ labels, images }, moved) {
@@ -43,21 +43,21 @@ export class Labels {
   render() {
     const groups = new Map();
     for (const [place, label] of this.shown.entries()) {
-      const [name, contested] = label;
-      const group = contested ? (this.heads.get(name)?.head ?? name) : this.extra.includes(label) ? "other labels" : this.agreed;
-      if (!groups.has(group)) groups.set(group, { contested, rows: [] });
+      const [name, disputed] = label;
+      const group = disputed ? (this.heads.get(name)?.head ?? name) : this.extra.includes(label) ? "other labels" : this.agreed;
+      if (!groups.has(group)) groups.set(group, { disputed, rows: [] });
       groups.get(group).rows.push(this.row(label, place));
     }
-    if (!this.shown.some(([, contested]) => contested)) this.list.replaceChildren(make("p", { class: "pv-agree", text: "No label is contested." }));
+    if (!this.shown.some(([, , contested]) => contested)) this.list.replaceChildren(make("p", { class: "pv-agree", text: "No label is contested." }));
     else this.list.replaceChildren();
-    for (const [name, { contested, rows }] of groups) {
-      const settle = contested ? make("button", { type: "button", class: "pv-button pv-settle", text: "majority", title: "give all images what most of them carry, of this head (h)", onclick: () => this.onHead(name) }) : null;
-      this.list.append(make("section", { class: contested ? "pv-contest" : "" }, make("h4", {}, said(name.replaceAll("_", " ")), settle), ...rows));
+    for (const [name, { disputed, rows }] of groups) {
+      const settle = disputed ? make("button", { type: "button", class: "pv-button pv-settle", text: "majority", title: "give all images what most of them carry, of this head (h)", onclick: () => this.onHead(name) }) : null;
+      this.list.append(make("section", { class: disputed ? "pv-contest" : "" }, make("h4", {}, said(name.replaceAll("_", " ")), settle), ...rows));
     }
     this.mark();
   }
 
-  row([name, contested, states, guesses], place) {
+  row([name, , contested, states, guesses], place) {
     const known = [...states].filter((state) => state !== "?").length;
     const carried = [...states].filter((state) => state === "y").length;
     const share = known ? (100 * carried) / known : 0;

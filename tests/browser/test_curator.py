@@ -1,0 +1,329 @@
+"""The curator's front end: what a person sees, and what keys and buttons do."""
+
+from pathlib import Path
+
+import pytest
+
+from peta_viz.curation.log import DecisionLog
+from peta_viz.widgets.curator import Curator
+from tests.browser.scenes import pairs_of, street
+from tests.browser.stub import Stub
+
+READY = ".pv-curator[data-pending='0'][data-answers]:not([data-busy])"
+
+
+class Seat(Stub):
+    """A curator in a page."""
+
+    def settle(self):
+        self.page.wait_for_selector(READY, timeout=15_000)
+
+    def press(self, *keys):
+        for key in keys:
+            self.page.keyboard.press(key)
+            self.answered()
+        self.settle()
+
+    def click(self, deed):
+        self.page.locator(f"[data-deed='{deed}']").click()
+        self.answered()
+        self.settle()
+
+    @property
+    def component(self):
+        return self.page.locator(".pv-curator").get_attribute("data-component")
+
+    @property
+    def status(self):
+        return self.page.locator("[role=status]").inner_text()
+
+    @property
+    def problem(self):
+        return self.page.locator("[role=alert]").inner_text()
+
+    def chosen(self):
+        return self.page.locator(".pv-pick[aria-pressed=true]").count()
+
+    def kinds(self):
+        return [entry.act.kind for entry in self.widget._desk.log.since()]
+
+
+@pytest.fixture
+def imageset(tmp_path):
+    return street(tmp_path / "pictures")
+
+
+@pytest.fixture
+def sit(page, imageset, tmp_path):
+    seats = []
+
+    def seat(**options):
+        log = DecisionLog(tmp_path / "decisions.sqlite")
+        changes, light = options.pop("changes", None), options.pop("light", True)
+        options = {"person": "Ada", "pairs": pairs_of(imageset), **options}
+        widget = Curator(options.pop("imageset", imageset), log, **options)
+        seats.append(widget)
+        shown = Seat(page, widget, changes=changes, light=light)
+        shown.settle()
+        page.locator(".pv-curator").focus()
+        return shown
+
+    yield seat
+    for one in seats:
+        one.close()
+    assert page.complaints == []
+
+
+def test_all_of_a_component_is_seen(sit, page):
+    seat = sit()
+    images = page.locator(".pv-sheet figure")
+    assert images.count() > 1
+    assert page.locator(".pv-pick img").count() == images.count()
+    assert f"component {seat.component}" in page.locator(".pv-case").inner_text()
+    assert page.locator(".pv-label[aria-current]").count() == 1
+    current = page.locator(".pv-label[aria-current]").get_attribute("data-label")
+    states = page.locator(".pv-cell").evaluate_all("all => all.map((one) => one.dataset.state)")
+    assert {"y", "n"} <= set(states)
+    assert current in page.locator(".pv-cell").first.inner_text()
+    assert page.evaluate("see.nameless()") == []
+
+
+def test_with_keys_alone(sit):
+    seat = sit()
+    first = seat.component
+    seat.press("Enter")
+    assert seat.component != first
+    assert seat.status.startswith(f"Saved: component {first}: settled")
+    seat.press("u")
+    assert seat.page.locator(".pv-done h3").inner_text() == "All of it is done."
+    seat.press("z", "z")
+    assert seat.component == first
+    seat.press("Shift+Z", "Control+z", "Control+y")
+    assert seat.kinds() == ["accept", "mark", "undo", "undo", "redo", "undo", "redo"]
+    seat.press("ArrowRight", "ArrowLeft")
+    assert seat.component == first
+
+
+def test_labels_with_keys(sit, imageset):
+    seat = sit()
+    label = seat.page.locator(".pv-label[aria-current]").get_attribute("data-label")
+    seat.press("2", "y")
+    assert seat.chosen() == 1
+    seat.press("Escape", "ArrowDown")
+    other = seat.page.locator(".pv-label[aria-current]").get_attribute("data-label")
+    assert other != label
+    seat.press("0", "ArrowUp", "n")
+    curated = seat.widget.decisions.apply(imageset)
+    own = curated.images["component_id"] == seat.widget.current
+    assert not curated.labels.loc[own, label].any()
+    assert curated.known.loc[own, label].all()
+    assert not curated.known.loc[own, other].any()
+
+
+def test_any_other_label_is_found(sit, page, imageset):
+    seat = sit()
+    absent = next(
+        name
+        for name in imageset.labels
+        if not page.locator(f".pv-label[data-label='{name}']").count()
+    )
+    seat.press("/")
+    page.keyboard.type(absent)
+    page.keyboard.press("Enter")
+    page.locator(f".pv-label[data-label='{absent}'][aria-current]").wait_for()
+    seat.press("y")
+    assert page.locator(f".pv-label[data-label='{absent}']").count() == 1
+    curated = seat.widget.decisions.apply(imageset)
+    assert curated.labels.loc[curated.images["component_id"] == int(seat.component), absent].all()
+    seat.press("/")
+    page.keyboard.type("no such label")
+    page.keyboard.press("Enter")
+    assert "no label no such label" in seat.problem
+
+
+def test_different_persons_are_suggested_first(sit, page):
+    seat = sit()
+    seat.press("p")
+    suggested = seat.chosen()
+    assert 0 < suggested < page.locator("figure").count()
+    assert seat.kinds() == []
+    seat.press("p")
+    assert seat.kinds() == ["split"]
+    assert seat.chosen() == 0
+    assert page.locator(".pv-letter:text('B')").count() == suggested
+    seat.press("z")
+    assert page.locator(".pv-letter:visible").count() == 0
+
+
+def test_images_are_dropped_and_come_back(sit, page):
+    seat = sit()
+    seat.press("d")
+    assert "choose the images to drop" in seat.problem
+    seat.press("1", "d")
+    assert page.locator("figure[data-out]").count() == 1
+    assert seat.problem == ""
+    seat.press("1", "d")
+    assert page.locator("figure[data-out]").count() == 0
+    assert seat.kinds() == ["drop", "restore"]
+
+
+def test_one_image_has_it_right(sit):
+    seat = sit()
+    seat.press("l")
+    assert "choose the one image" in seat.problem
+    seat.press("1", "l")
+    assert seat.kinds() == ["accept"]
+
+
+def test_with_buttons_alone(sit, page):
+    seat = sit()
+    first = seat.component
+    page.locator(".pv-pick").first.click()
+    seat.click("drop")
+    page.locator(".pv-cell").nth(1).click()
+    seat.answered()
+    page.locator(".pv-set button").first.click()
+    seat.answered()
+    for deed in ("label error", "model mistake"):
+        seat.click(deed)
+        pressed = page.locator(f"[data-deed='{deed}']").get_attribute("aria-pressed")
+        assert pressed == "mixed"  # not of what was dropped
+    page.locator(".pv-settle").first.click()
+    seat.answered()
+    seat.settle()
+    assert seat.component != first  # its last contested head was settled
+    seat.click("good")
+    assert seat.component == ""
+    seat.click("back")
+    seat.click("back")
+    assert seat.component == first
+    seat.click("undo")
+    seat.click("redo")
+    seat.click("skip")
+    assert seat.component != first
+    page.get_by_role("button", name="Write corrected labels").click()
+    page.get_by_text("Saved: written: corrected_labels.csv").wait_for()
+
+
+def test_the_keys_work_after_a_click(sit):
+    seat = sit()
+    first = seat.component
+    seat.page.locator(".pv-pick").first.click()
+    seat.press("1")
+    assert seat.chosen() == 0
+    seat.press("Enter")
+    assert seat.component != first
+
+
+def test_a_note_is_typed_in_peace(sit, page):
+    seat = sit()
+    first = seat.component
+    seat.press("t")
+    page.keyboard.type("bag? <b>green</b>")
+    assert seat.kinds() == []
+    page.keyboard.press("Enter")
+    seat.answered()
+    seat.settle()
+    assert seat.kinds() == ["note"]
+    assert seat.component == first
+    assert page.locator(".pv-case .pv-note").inner_text() == "bag? <b>green</b>"
+    seat.press("t")
+    page.keyboard.type("never mind")
+    page.keyboard.press("Escape")
+    assert page.locator("input[aria-label=note]").input_value() == "bag? <b>green</b>"
+    assert seat.kinds() == ["note"]
+
+
+def test_nothing_is_shown_as_saved_before_it_is(sit, page):
+    seat = sit(changes={"PATIENCE_MS = 15_000": "PATIENCE_MS = 50"})
+    first = seat.component
+    page.evaluate("window.model.silent = true")
+    page.keyboard.press("Enter")
+    page.keyboard.press("Enter")  # what one cannot see yet is not decided
+    page.get_by_text("What is not shown as saved is not saved").wait_for()
+    assert seat.component == first
+    assert "Saved" not in seat.status
+    page.evaluate("window.model.speak()")
+    seat.settle()
+    assert seat.component != first
+    assert seat.status.startswith("Saved")
+    assert seat.kinds() == ["accept"]
+
+
+def test_what_could_not_be_written_is_told(sit, page):
+    seat = sit()
+    first = seat.component
+    path = seat.widget._desk.log.path
+    path.rename(path.with_suffix(".away"))
+    seat.press("Enter")
+    assert seat.component == first
+    assert "not there" in seat.problem
+    path.with_suffix(".away").rename(path)
+    seat.press("Enter")
+    assert seat.component != first
+    assert not page.locator("[role=alert]").is_visible()
+
+
+def test_the_next_pictures_are_there_already(sit, page):
+    seat = sit()
+    page.wait_for_function("() => window.model.open === 0")
+    asked = len(seat.messages("thumbnails"))
+    seat.press("Enter")
+    assert page.locator(".pv-pick img").count() == page.locator("figure").count()
+    assert len(seat.messages("thumbnails")) <= asked + 1
+
+
+def test_text_from_data_is_text(sit, page, imageset):
+    evil = '<img src=x onerror="document.body.dataset.hacked=1">'
+    images = imageset.images.rename(index={imageset.images.index[0]: evil})
+    labels, known = (
+        frame.set_axis(images.index).rename(columns={"hat": evil})
+        for frame in (imageset.labels, imageset.known)
+    )
+    heads = tuple(
+        type(head)(
+            evil if head.name == "clothes" else head.name,
+            tuple(evil if n == "hat" else n for n in head.labels),
+            head.kind,
+        )
+        for head in imageset.heads
+    )
+    hostile = type(imageset)(images.assign(subset=evil), labels, known, heads)
+    seat = sit(imageset=hostile, person=evil, pairs=None, name=evil)
+    seat.press("t")
+    page.keyboard.type(evil)
+    page.keyboard.press("Enter")
+    seat.answered()
+    seat.press("?", "ArrowRight", "ArrowLeft")
+    assert page.evaluate("document.body.dataset.hacked") is None
+    assert page.locator("img[src=x]").count() == 0
+
+
+def test_an_image_that_is_gone_is_a_box(sit, page, imageset):
+    for path in imageset.images["path"].iloc[:2]:
+        Path(path).write_bytes(b"")
+    sit()
+    page.locator(".pv-pick .pv-missing").first.wait_for()
+
+
+@pytest.mark.parametrize("light", [True, False])
+def test_words_can_be_read(sit, page, light):
+    sit(light=light)
+
+    def brightness(colour):
+        parts = [c / 255 for c in colour[:3]]
+        parts = [c / 12.92 if c <= 0.03928 else ((c + 0.055) / 1.055) ** 2.4 for c in parts]
+        return 0.2126 * parts[0] + 0.7152 * parts[1] + 0.0722 * parts[2]
+
+    for selector in (
+        ".pv-case b",
+        ".pv-case .pv-figure",
+        ".pv-name",
+        ".pv-cell",
+        "[data-deed=accept]",
+        ".pv-progress + * .pv-button",
+    ):
+        element = page.locator(selector).first.element_handle()
+        text, back = page.evaluate("(element) => see.colours(element)", element)
+        one, two = sorted([brightness(text), brightness(back)])
+        assert (two + 0.05) / (one + 0.05) >= 4.5, selector

@@ -1,0 +1,298 @@
+"""The curator without a page: what it answers, what it stores, and where it comes back."""
+
+import json
+
+import pandas as pd
+import pytest
+
+from peta_viz.curation.log import DecisionLog
+from peta_viz.errors import InvalidDataError
+from peta_viz.widgets.curator import Curator, who_am_i
+from tests.browser.scenes import pairs_of, street
+
+CONTESTED = [0, 1]
+
+
+class Talk:
+    """A curator whose answers are caught instead of sent."""
+
+    def __init__(self, imageset, log, **options):
+        self.curator = Curator(imageset, log, **{"person": "Ada", **options})
+        self.sent = []
+        self.curator.send = lambda content, buffers=None: self.sent.append((content, buffers))
+
+    def ask(self, kind="case", **content):
+        self.curator._handle_custom_msg({"id": "7", "kind": kind, **content}, [])
+        answer, buffers = self.sent.pop()
+        assert not self.sent
+        assert answer.pop("id") == "7"
+        json.dumps(answer)
+        return answer if not buffers else (answer, buffers)
+
+    def act(self, what, **content):
+        return self.ask("act", what=what, component=self.curator.current, **content)
+
+
+@pytest.fixture
+def imageset(tmp_path):
+    return street(tmp_path / "pictures")
+
+
+@pytest.fixture
+def log(tmp_path):
+    return DecisionLog(tmp_path / "decisions.sqlite")
+
+
+@pytest.fixture
+def sit(imageset, log):
+    """Seat somebody; all seats are cleared at the end."""
+    seats = []
+
+    def seat(**options):
+        seats.append(Talk(options.pop("imageset", imageset), options.pop("log", log), **options))
+        return seats[-1]
+
+    yield seat
+    for one in seats:
+        one.curator.close()
+
+
+@pytest.fixture
+def talk(sit):
+    return sit()
+
+
+def test_it_begins_with_what_matters_most(talk):
+    state = talk.ask()
+    assert state["total"] == 2
+    assert state["component"] in CONTESTED
+    assert state["progress"]["left"] == 2
+    names = [label[0] for label in state["labels"] if label[1]]
+    assert names == [{0: "hat", 1: "bag"}[state["component"]]]
+    assert (state["undo"], state["redo"], state["said"], state["refused"]) == ("", "", "", "")
+
+
+def test_one_key_settles_a_component(talk, imageset, log):
+    first = talk.curator.current
+    state = talk.act("accept")
+    assert state["component"] != first
+    assert state["said"].startswith(f"component {first}: settled (")
+    assert state["progress"] | {"seconds": 0} == {
+        "done": 1,
+        "left": 1,
+        "changed": 1,
+        "seconds": 0,
+        "others": [],
+    }
+    curated = talk.curator.decisions.apply(imageset)
+    own = curated.labels[curated.images["component_id"] == first]
+    assert (own.nunique() == 1).all()
+    (entry,) = log.since()
+    assert (entry.person, entry.act.queue, entry.act.blind) == ("Ada", "", False)
+    assert entry.act.seconds > 0
+
+
+def test_to_the_end_and_back(talk):
+    talk.act("accept")
+    state = talk.act("mark", mark="unsure")
+    assert state["component"] is None
+    assert state["progress"]["done"] == 2
+    assert talk.curator.current is None
+    refused = talk.act("accept")
+    assert "not on top any more" in refused["refused"]
+    back = talk.ask("go", place=1)
+    assert back["marks"]["unsure"] == "all"
+    assert back["deciders"] == ["Ada"]
+
+
+def test_undo_leads_to_where_it_was(talk):
+    first = talk.curator.current
+    talk.act("accept")
+    state = talk.act("undo")
+    assert state["component"] == first
+    assert state["progress"]["done"] == 0
+    assert state["redo"].startswith(f"component {first}: settled")
+    assert "nothing to take back" in talk.act("undo")["refused"]
+    assert talk.act("redo")["progress"]["done"] == 1
+
+
+def test_what_is_only_a_remark_does_not_lead_on(talk):
+    first = talk.curator.current
+    assert talk.act("mark", mark="label error")["component"] == first
+    assert talk.act("note", text="<b>why?</b>")["note"] == "<b>why?</b>"
+    state = talk.ask()
+    row = state["images"][0]["row"]
+    groups = [image["group"] for image in talk.act("split", rows=[row])["images"]]
+    assert groups == [1] + [0] * (len(state["images"]) - 1)
+    assert talk.curator.current == first
+
+
+def test_the_part_split_off_has_a_letter_of_its_own(talk):
+    rows = [image["row"] for image in talk.ask()["images"]]
+    state = talk.act("split", rows=rows[2:3])
+    assert [image["group"] for image in state["images"]] == [0, 0, 1] + [0] * (len(rows) - 3)
+
+
+def test_any_label_of_chosen_images(talk, imageset):
+    rows = [image["row"] for image in talk.ask()["images"]]
+    talk.act("relabel", label="coat", value="yes", rows=rows[:1])
+    talk.act("relabel", label="ageOld", value="yes", rows=rows[1:2])
+    labels = talk.curator.decisions.apply(imageset).labels.iloc[rows]
+    assert labels["coat"].iloc[0]
+    assert labels.iloc[1][["ageYoung", "ageOld"]].tolist() == [False, True]
+    assert talk.ask("label", label="coat")["label"][3][0] == "y"
+
+
+def test_what_cannot_be_done_is_told_and_not_stored(talk, log):
+    for content, words in [
+        ({"what": "drop", "rows": []}, "choose the images to drop"),
+        ({"what": "copy", "rows": []}, "choose the one image"),
+        ({"what": "split", "rows": []}, "choose the images"),
+        ({"what": "note", "text": ""}, "as it was"),
+    ]:
+        assert words in talk.act(**content)["refused"]
+    for content in [
+        {"what": "shout"},
+        {"what": "relabel", "label": "mood", "value": "yes"},
+        {"what": "relabel", "label": "hat", "value": "perhaps"},
+        {"what": "mark", "mark": "pretty"},
+        {"what": "drop", "rows": [9999]},
+    ]:
+        assert "error" in talk.act(**content)
+    assert "unknown kind" in talk.ask("shout")["error"]
+    assert "whole number" in talk.ask("go", place="far")["error"]
+    assert log.since() == []
+
+
+def test_an_act_on_a_component_that_is_gone_is_refused(talk, log):
+    stale = talk.curator.current
+    talk.act("accept")
+    assert "not on top" in talk.ask("act", what="accept", component=stale)["refused"]
+    assert len(log.since()) == 1
+
+
+def test_somebody_comes_back_to_where_they_were(sit):
+    one = sit(name="mine")
+    place = one.ask("go", place=1)["component"]
+    again = sit(name="mine")
+    assert again.curator.current == place
+    assert sit(name="mine", person="Bo").ask()["place"] == 0
+    one.act("accept")
+    assert sit(name="other").ask()["component"] != place
+
+
+def test_others_are_seen_but_not_blindly(sit):
+    bo = sit(person="Bo")
+    bo.act("accept")
+    state = sit().ask()
+    assert state["progress"]["others"] == [["Bo", 1]]
+    assert state["deciders"] == ["Bo"]
+    blind = sit(blind=True, name="blind").ask()
+    assert blind["progress"]["others"] == []
+    assert blind["deciders"] == []
+    assert blind["facts"] == []
+
+
+def test_what_another_notebook_decides_comes_in(sit):
+    one, two = sit(), sit(person="Bo")
+    two.act("accept")
+    assert one.ask()["progress"]["others"] == [["Bo", 1]]
+
+
+def test_predictions_are_shown_unless_it_is_blind(sit):
+    rows = [
+        {"component_id": 0, "label": "hat", "trained_on": state, "judged_on": on, "probability": p}
+        for state, on, p in [
+            ("raw", "raw", 0.2),
+            ("raw", "raw", 0.4),
+            ("cleaned", "raw", 0.9),
+            ("raw", "cleaned", 1.0),
+        ]
+    ]
+    queue = pd.DataFrame({"component_id": [0], "probability": [0.25]})
+    predictions = pd.DataFrame(rows)
+    state = sit(queue=queue, predictions=predictions).ask()
+    assert state["labels"][0][4] == [["raw", 0.3], ["cleaned", 0.9]]
+    blind = sit(queue=queue, predictions=predictions, blind=True, name="b")
+    assert blind.ask()["labels"][0][4] == []
+    blind.act("accept")
+    (entry,) = blind.curator.decisions.entries
+    assert (entry.act.blind, entry.act.probability) == (True, 0.25)
+
+
+def test_the_weakest_link_suggests(sit, imageset):
+    state = sit(pairs=pairs_of(imageset), queue=pd.DataFrame({"component_id": [0]})).ask()
+    suggested = [image["suggested"] for image in state["images"]]
+    assert 0 < sum(suggested) < len(suggested)
+
+
+def test_pictures_of_what_is_shown_and_comes_next(talk):
+    state = talk.ask()
+    rows = [image["row"] for image in state["images"]]
+    answer, buffers = talk.ask("thumbnails", rows=[*rows[:2], 10_000])
+    assert answer["rows"] == rows[:2]
+    assert all(buffer.startswith(b"\xff\xd8") for buffer in buffers)
+    assert state["coming"]
+    assert not set(state["coming"]) & set(rows)
+
+
+def test_a_log_that_goes_away_is_told(talk, log):
+    log.path.rename(log.path.with_suffix(".away"))
+    state = talk.act("accept")
+    assert "not there" in state["refused"]
+    assert state["said"] == ""
+    assert state["progress"]["done"] == 0
+
+
+def test_a_log_of_another_data_set_is_refused(sit, imageset):
+    sit().act("accept")
+    other = imageset.subset(imageset.images["component_id"] > 1)
+    queue = pd.DataFrame({"component_id": [2]})
+    with pytest.raises(InvalidDataError, match="are they of another data set"):
+        sit(imageset=other, queue=queue)
+
+
+def test_what_makes_no_queue_is_refused(sit, imageset):
+    for queue, words in [
+        (pd.DataFrame({"component_id": []}), "no component"),
+        (pd.DataFrame({"component_id": [0, 0]}), "more than once"),
+        (pd.DataFrame({"component_id": [0, 777]}), "such as 777"),
+        (pd.DataFrame({"id": [0]}), "no column component_id"),
+    ]:
+        with pytest.raises(InvalidDataError, match=words):
+            sit(queue=queue)
+    with pytest.raises(InvalidDataError, match="no option 'colour'"):
+        sit(colour=3)
+    bare = imageset.images.drop(columns="component_id")
+    with pytest.raises(InvalidDataError, match="cluster it first"):
+        sit(imageset=type(imageset)(bare, imageset.labels, imageset.known, imageset.heads))
+
+
+def test_corrected_labels_are_written_beside_the_log(talk, imageset, log):
+    talk.act("accept")
+    assert "corrected_labels.csv" in talk.ask("export")["said"]
+    table = pd.read_csv(log.path.with_name("corrected_labels.csv"), index_col="image_id")
+    curated = talk.curator.decisions.apply(imageset)
+    for label in imageset.labels:
+        wanted = curated.labels[label].astype("float64").where(curated.known[label])
+        pd.testing.assert_series_equal(table[label].astype("float64"), wanted, check_names=False)
+    changes = pd.read_csv(log.path.with_name("label_changes.csv"))
+    assert (changes["raw"] != changes["now"]).all()
+    assert set(changes["person"]) == {"Ada"}
+
+
+def test_a_report_says_what_was_decided(sit):
+    talk = sit(person="<b>Ada</b>")
+    talk.act("accept")
+    html = talk.curator.still().html
+    assert "1 of 2 components decided" in html
+    assert "&lt;b&gt;Ada&lt;/b&gt;" in html
+    assert "<b>Ada" not in html
+
+
+def test_who_am_i(monkeypatch):
+    monkeypatch.setenv("JUPYTERHUB_USER", "ada@hub")
+    assert who_am_i() == "ada@hub"
+    monkeypatch.delenv("JUPYTERHUB_USER")
+    monkeypatch.setenv("LOGNAME", "ada")
+    assert who_am_i() == "ada"
