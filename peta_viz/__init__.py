@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from peta_viz.agreement import Flag, flag_components, measure_components
     from peta_viz.cleaning import Cleaning, clean
     from peta_viz.components import cluster
+    from peta_viz.curation.decisions import Decisions
+    from peta_viz.curation.log import DecisionLog
     from peta_viz.embedding import embed
     from peta_viz.experiments import run_experiments, train_models
     from peta_viz.imageset import Head, ImageSet
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from peta_viz.sample import make_sample
     from peta_viz.splitting import split
     from peta_viz.widgets.confusion import ConfusionMatrix
+    from peta_viz.widgets.curator import Curator
     from peta_viz.widgets.gallery import Gallery
 
 __version__ = "0.1.0"
@@ -28,6 +31,9 @@ __version__ = "0.1.0"
 _MODULES = {
     "Cleaning": "cleaning",
     "ConfusionMatrix": "widgets.confusion",
+    "Curator": "widgets.curator",
+    "DecisionLog": "curation.log",
+    "Decisions": "curation.decisions",
     "Flag": "agreement",
     "Gallery": "widgets.gallery",
     "Head": "imageset",
@@ -51,6 +57,9 @@ _MODULES = {
 __all__ = [
     "Cleaning",
     "ConfusionMatrix",
+    "Curator",
+    "DecisionLog",
+    "Decisions",
     "Flag",
     "Gallery",
     "Head",
