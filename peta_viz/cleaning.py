@@ -21,7 +21,7 @@ from peta_viz.pruning import (
     Verdict,
 )
 
-_CHANGE_COLUMNS = ["step", "strategy", "image_id", "label", "before", "after", "reason"]
+CHANGE_COLUMNS = ["step", "strategy", "image_id", "label", "before", "after", "reason"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,7 +110,7 @@ def clean(imageset: ImageSet, strategies: Sequence[Strategy]) -> Cleaning:
         If there is no `component_id` yet, or a step drops every image.
 
     """
-    changes = [pd.DataFrame({column: [] for column in _CHANGE_COLUMNS}, dtype="str")]
+    changes = [pd.DataFrame({column: [] for column in CHANGE_COLUMNS}, dtype="str")]
     current = imageset
     for step, strategy in enumerate(strategies, start=1):
         verdict = strategy(current)
@@ -198,7 +198,7 @@ def _changes(step: int, name: str, before: ImageSet, verdict: Verdict) -> pd.Dat
             ),
             "reason": np.concatenate([verdict.reasons[out], verdict.reasons[rows]]),
         }
-    ).astype(dict.fromkeys(_CHANGE_COLUMNS[1:], "str"))
+    ).astype(dict.fromkeys(CHANGE_COLUMNS[1:], "str"))
 
 
 def _state(labels: Mask, known: Mask) -> "np.ndarray[Any, np.dtype[np.int8]]":

@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from peta_viz.cleaning import Cleaning
+from peta_viz.curation.reading import Correction
 from peta_viz.errors import InvalidDataError
 from peta_viz.imageset import ImageSet
 from peta_viz.splitting import side_of
@@ -52,7 +52,7 @@ COMPARED = (
 
 def train_models(
     imageset: ImageSet,
-    cleaning: Cleaning,
+    cleaning: Correction,
     config: TrainConfig,
     folder: str | Path,
     *,
@@ -69,7 +69,7 @@ def train_models(
     imageset
         The raw images with `component_id` and `split`.
     cleaning
-        What makes the cleaned image set of it.
+        What makes the cleaned image set of it: a `Cleaning`, or `Decisions` of people.
     config
         Settings, the same for all but for the seed.
     folder
@@ -121,11 +121,11 @@ def train_models(
 
 def run_experiments(
     imageset: ImageSet,
-    cleaning: Cleaning,
+    cleaning: Correction,
     folder: str | Path,
     *,
     seeds: Sequence[int] = (),
-    curation: Cleaning | None = None,
+    curation: Correction | None = None,
     split: str = "test",
     cache: str | Path | None = None,
     progress: bool = True,

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from peta_viz.confusion import Judged, judged
+from peta_viz.curation.reading import Correction
 from peta_viz.errors import InvalidDataError
 from peta_viz.evaluation import (
     MEAN,
@@ -63,15 +64,18 @@ class _Plan:
     seeds: Floats
 
     @classmethod
-    def of(cls, predictions: pd.DataFrame, imageset: ImageSet, resamples: int) -> Self:
+    def of(
+        cls,
+        predictions: pd.DataFrame,
+        imageset: ImageSet,
+        curation: Correction | None,
+        resamples: int,
+    ) -> Self:
         """Lay out the predictions, and draw: the same every time."""
         experiments, seeds = _by_seed(predictions)
         components = pd.Index(predictions["component_id"].unique()).sort_values()
-        images = imageset.images
-        if "unit" not in images:
-            images = images.assign(unit=units(imageset))
-        own = images.drop_duplicates("component_id").set_index("component_id")["unit"]
-        codes, names = pd.factorize(own.reindex(components))
+        about = _about(imageset, curation)
+        codes, names = pd.factorize(about["unit"].reindex(components))
         if (codes < 0).any():
             gone = components[codes < 0][0]
             raise InvalidDataError(
@@ -81,20 +85,40 @@ class _Plan:
         rng = np.random.default_rng(0)
         drawn = rng.dirichlet(np.ones(count), size=resamples) * count
         chosen = rng.dirichlet(np.ones(seeds), size=resamples)
-        sources = component_sources(imageset)
         return cls(
             experiments,
-            slices(sources.reindex(components)),
-            component_image_sizes(imageset),
-            sources,
+            slices(about["source"].reindex(components)),
+            about["image_size"],
+            about["source"],
             pd.Series(codes, index=components),
             np.vstack([np.ones(count), drawn]).astype(np.float64),
             np.vstack([np.full(seeds, 1 / seeds), chosen]),
         )
 
 
+def _about(imageset: ImageSet, curation: Correction | None) -> pd.DataFrame:
+    """Describe components by `unit`, `source` and `image_size`, also those that were split off."""
+    if "unit" not in imageset.images:
+        imageset = imageset.with_columns(unit=units(imageset))
+    found = pd.DataFrame(
+        {
+            "unit": imageset.images.groupby("component_id")["unit"].first(),
+            "source": component_sources(imageset),
+            "image_size": component_image_sizes(imageset),
+        }
+    )
+    if curation is None:
+        return found
+    curated = _about(curation.apply(imageset), None)
+    return pd.concat([found, curated.loc[curated.index.difference(found.index)]])
+
+
 def score_experiments(
-    predictions: pd.DataFrame, imageset: ImageSet, *, resamples: int = RESAMPLES
+    predictions: pd.DataFrame,
+    imageset: ImageSet,
+    *,
+    curation: Correction | None = None,
+    resamples: int = RESAMPLES,
 ) -> pd.DataFrame:
     """Score every experiment, with 95 % intervals.
 
@@ -105,6 +129,8 @@ def score_experiments(
     imageset
         The raw images with `component_id`: they say what the units are, how large the images are
         and where they are from.
+    curation
+        As for `run_experiments`: it may have made components that the raw images do not have.
     resamples
         How many draws of weights.
 
@@ -126,7 +152,7 @@ def score_experiments(
     is not drawn anew.
 
     """
-    plan = _Plan.of(predictions, imageset, resamples)
+    plan = _Plan.of(predictions, imageset, curation, resamples)
     rows = []
     for experiment in plan.experiments:
         states = _states(predictions, experiment)
@@ -145,6 +171,7 @@ def compare_experiments(
     imageset: ImageSet,
     pairs: Sequence[tuple[str, str]],
     *,
+    curation: Correction | None = None,
     resamples: int = RESAMPLES,
 ) -> pd.DataFrame:
     """Score the difference of two experiments over what both judged, in pairs.
@@ -154,7 +181,7 @@ def compare_experiments(
 
     Parameters
     ----------
-    predictions, imageset, resamples
+    predictions, imageset, curation, resamples
         As for `score_experiments`.
     pairs
         Which experiments, the second subtracted from the first; pairs of which one is not there
@@ -168,7 +195,7 @@ def compare_experiments(
         experiments see the same draws) and `seeds`.
 
     """
-    plan = _Plan.of(predictions, imageset, resamples)
+    plan = _Plan.of(predictions, imageset, curation, resamples)
     rows = []
     for one, other in pairs:
         if one not in plan.experiments or other not in plan.experiments:

@@ -20,6 +20,7 @@ from jupyter_client.manager import AsyncKernelManager
 from nbclient.exceptions import DeadKernelError
 
 import peta_viz
+from peta_viz.curation.reading import decisions_of_run
 from peta_viz.errors import InvalidDataError, PetaVizError, StageError
 from peta_viz.evaluation import read_scores
 from peta_viz.files import write_text
@@ -40,12 +41,15 @@ class Stage:
         What the report is called.
     outputs
         The tables and folders it writes into the run folder.
+    reads_decisions
+        Does it read what people decided?
 
     """
 
     name: str
     title: str
     outputs: tuple[str, ...]
+    reads_decisions: bool = False
 
 
 _INPUTS = ("root", "table", "reid", "weights", "truth", "curation")
@@ -61,7 +65,9 @@ STAGES = (
         "04_experiments",
         "Experiments",
         ("experiments.csv", "differences.csv", "flips.csv", "predictions.parquet"),
+        reads_decisions=True,
     ),
+    Stage("05_curation", "Curation", (), reads_decisions=True),
 )
 
 
@@ -125,6 +131,8 @@ def run_stages(
         for number, stage in enumerate(STAGES):
             own = {name: given[name] for name in accepted[stage.name] if name in given}
             stamp = _stamp(stage, own, stamp)
+            if stage.reads_decisions or own.get("cleaned_by") == "people":
+                stamp = _with_decisions(stamp, out)
             done = None if fresh else _finished(out, stage, stamp)
             if done is None:
                 for later in STAGES[number:]:
@@ -278,6 +286,13 @@ def _stamp(stage: Stage, parameters: Mapping[str, Any], before: str) -> str:
             digest.update(f"{file}\0{stat.st_size}\0{stat.st_mtime_ns}\0".encode())
         except OSError:
             digest.update(f"{file}\0not there\0".encode())
+    return digest.hexdigest()
+
+
+def _with_decisions(stamp: str, out: Path) -> str:
+    digest = hashlib.sha256(stamp.encode())
+    for entry in decisions_of_run(out).entries:
+        digest.update(entry.id.encode())
     return digest.hexdigest()
 
 

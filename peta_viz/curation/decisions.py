@@ -9,6 +9,7 @@ from typing import Any, Self
 import numpy as np
 import pandas as pd
 
+from peta_viz.cleaning import CHANGE_COLUMNS
 from peta_viz.curation.acts import FIELDS, KINDS, MARKS, Act, Cell, Change, Entry, Field, Ledger
 from peta_viz.errors import InvalidDataError
 from peta_viz.files import atomic
@@ -186,6 +187,18 @@ class Decisions:
             ids[rows] = ids.max() + 1 + groups
             curated = curated.with_columns(component_id=ids)
         return curated.subset(kept)
+
+    @property
+    def changes(self) -> pd.DataFrame:
+        """What stands of labels and of images that are out, as `Cleaning.changes`."""
+        rows = []
+        for cell, (after, entry) in self.ledger().standing().items():
+            if cell.field == "label" or (cell.field == "image" and after == "out"):
+                before = next(c.before for c in entry.act.changes if c.cell == cell)
+                reason = f"component {entry.act.component_id}: {entry.act.kind}"
+                rows.append((1, entry.person, cell.image_id, cell.label, before, after, reason))
+        frame = pd.DataFrame(rows, columns=CHANGE_COLUMNS)
+        return frame.astype({**dict.fromkeys(CHANGE_COLUMNS, "str"), "step": "int64"})
 
     def diff(self, imageset: ImageSet) -> pd.DataFrame:
         """List what stands and is not as the image set has it, for a person to read.

@@ -9,6 +9,7 @@ import pandas as pd
 from peta_viz.agreement import component_ids, count_labels
 from peta_viz.curation.acts import Ledger
 from peta_viz.errors import InvalidDataError
+from peta_viz.evaluation import component_sources
 from peta_viz.flips import flips
 from peta_viz.imageset import ImageSet
 
@@ -94,6 +95,34 @@ def influence(imageset: ImageSet) -> "pd.Series[float]":
     for own in [np.ones(len(carried), dtype=bool)] if side is None else _masks(side):
         weights[own] = share / np.maximum(1, (2 * carried[own] > known[own]).sum(axis=0))
     return pd.Series((contested * weights).sum(axis=1), counts.carried.index)
+
+
+def strata_of(
+    imageset: ImageSet, components: pd.DataFrame, *, sides: Collection[str] = ()
+) -> "pd.Series[str]":
+    """Sort components of two and more into strata: by source, and by whether they are contested.
+
+    Parameters
+    ----------
+    imageset
+        Images with `component_id`, and `split` where sides are asked for.
+    components
+        As `measure_components` returns.
+    sides
+        Only components on these sides of the split.
+
+    Returns
+    -------
+    Series
+        Text such as ``"CUHK, contested"``, indexed by `component_id`.
+
+    """
+    several = components[components["size"] > 1]
+    if sides:
+        several = several[_sides(imageset).reindex(several.index).isin(list(sides)).to_numpy()]
+    source = component_sources(imageset).reindex(several.index)
+    agree = several["contested"].map({True: "contested", False: "agreed"})
+    return (source.astype("str") + ", " + agree.astype("str")).rename("stratum")
 
 
 def draw_components(

@@ -1,0 +1,96 @@
+"""Reads what corrects an image set: a decision log, a table of decisions, or a cleaning."""
+
+from pathlib import Path
+from typing import Protocol
+
+import pandas as pd
+
+from peta_viz.cleaning import CHANGE_COLUMNS, Cleaning
+from peta_viz.curation.decisions import Decisions
+from peta_viz.curation.log import DecisionLog
+from peta_viz.errors import InvalidDataError
+from peta_viz.imageset import ImageSet
+
+LOG_FILE = "decisions.sqlite"
+
+
+class Correction(Protocol):
+    """Anything that makes another image set of the raw one: a `Cleaning`, or `Decisions`."""
+
+    def apply(self, imageset: ImageSet) -> ImageSet:
+        """Return the corrected image set."""
+
+
+def read_curation(path: str | Path) -> Cleaning | Decisions:
+    """Read corrections from a file.
+
+    Parameters
+    ----------
+    path
+        A decision log (``.sqlite``), a table of decisions that `Decisions.write` wrote, or a
+        Parquet file of the form of ``cleaning.parquet``.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    InvalidDataError, DecisionLogError
+        If it is something else.
+
+    """
+    path = Path(path)
+    if path.suffix == ".csv":
+        return Decisions.read(path)
+    if path.suffix != ".parquet":
+        return Decisions.of(DecisionLog(path, make=False).since())
+    table = pd.read_parquet(path)
+    if set(CHANGE_COLUMNS) <= set(table.columns):
+        return Cleaning(table)
+    if "kind" in table.columns:
+        return Decisions.from_table(table, str(path))
+    words = "it is neither a table of decisions nor of changes by a cleaning"
+    raise InvalidDataError(str(path), [words])
+
+
+def cleaning_of_run(folder: str | Path, cleaned_by: str) -> Cleaning | Decisions:
+    """Return what makes the cleaned image set of a run: its strategies, or its people.
+
+    Parameters
+    ----------
+    folder
+        The run folder.
+    cleaned_by
+        ``"strategies"`` (``cleaning.parquet``) or ``"people"`` (``decisions.sqlite``).
+
+    Raises
+    ------
+    InvalidDataError
+        If it is neither, or nobody has decided anything.
+
+    """
+    if cleaned_by == "strategies":
+        return Cleaning(pd.read_parquet(Path(folder) / "cleaning.parquet"))
+    if cleaned_by != "people":
+        words = f'expected "strategies" or "people", but got {cleaned_by!r}'
+        raise InvalidDataError("cleaned_by", [words])
+    decisions = decisions_of_run(folder)
+    if not decisions.ledger().standing():
+        words = f"nobody has changed anything yet: there is nothing in {LOG_FILE}"
+        raise InvalidDataError("the decisions", [words])
+    return decisions
+
+
+def curation_of_run(
+    folder: str | Path, path: str | Path | None = None
+) -> Cleaning | Decisions | None:
+    """Return what people decided: of a file, or else of the run folder; None if nothing stands."""
+    if path is not None:
+        return read_curation(path)
+    decisions = decisions_of_run(folder)
+    return decisions if decisions.ledger().acts() else None
+
+
+def decisions_of_run(folder: str | Path) -> Decisions:
+    """Return what people decided in a run folder; nothing if there is no log."""
+    path = Path(folder) / LOG_FILE
+    return Decisions.of(DecisionLog(path, make=False).since() if path.exists() else [])
