@@ -2,6 +2,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from peta_viz.curation.acts import Entry, Ledger
+from peta_viz.curation.case import Case
+from peta_viz.curation.decisions import Decisions
 from peta_viz.errors import InvalidDataError
 from peta_viz.evaluation import (
     difference_words,
@@ -188,6 +191,25 @@ def test_differences_are_over_what_both_judged(imageset):
     gone = (predictions["experiment"] == "D, cleaned") & (predictions["component_id"] < 50)
     found = compare_experiments(predictions[~gone], imageset, [("D, cleaned", "A")], resamples=10)
     assert found.loc[found["component_size"] == "all", "components"].unique().tolist() == [70]
+
+
+def test_what_a_person_split_off_is_of_the_same_unit(imageset):
+    rows = np.flatnonzero(imageset.images["component_id"] == 3)
+    split = Case.of(imageset, Ledger(), 3, rows).split([imageset.images.index[rows[0]]])
+    curation = Decisions.of([Entry(split, "e", "t", "Ada")])
+    curated = curation.apply(imageset)
+    predictions = prediction_rows(*_said(imageset, 0.8, 1))
+    part = predictions[predictions["component_id"] == 3]
+    predictions = pd.concat([predictions, part.assign(component_id=120, size=1)])
+    state = {"experiment": "D, curated", "trained_on": "raw", "judged_on": "curated", "seed": 0}
+    predictions = predictions.assign(**state)
+    assert curated.images["component_id"].max() == 120
+    with pytest.raises(InvalidDataError, match="no component 120"):
+        score_experiments(predictions, imageset, resamples=10)
+    scores = score_experiments(predictions, imageset, curation=curation, resamples=10)
+    assert scores["components"].max() == 121
+    cuhk = scores[(scores["source"] == "CUHK") & (scores["head"] == "mean")]
+    assert cuhk["components"].max() == 40  # of two and more: the part has one image
 
 
 def test_the_same_input_gives_the_same_numbers(imageset):

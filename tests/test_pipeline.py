@@ -7,17 +7,22 @@ import subprocess
 import sys
 import time
 
+import numpy as np
 import pandas as pd
 import psutil
 import pytest
 
 from peta_viz import pipeline
+from peta_viz.curation.acts import Ledger
+from peta_viz.curation.case import Case
+from peta_viz.curation.log import DecisionLog
 from peta_viz.errors import InvalidDataError, PetaVizError, StageError
 from peta_viz.evaluation import headline, read_scores
 from peta_viz.imageset import ImageSet
 from peta_viz.peta import read_peta
 from peta_viz.pipeline import STAGES, known_parameters, run_stages
 from peta_viz.sample import RELEASE
+from peta_viz.splitting import side_of
 from peta_viz.tracking import tracking_uri
 from tests.conftest import QUICK, run_cli
 
@@ -94,12 +99,39 @@ def test_finished_stages_are_kept_and_changed_ones_done_again(run_folder, tmp_pa
     said = run_cli("run", "--out", folder, *QUICK).stderr
     assert "01_components …" in said
     again = run_cli("run", "--out", folder, *QUICK).stderr
-    assert again.count("was done before, kept") == 4
+    assert again.count("was done before, kept") == 5
     (folder / "experiments.csv").unlink()
     third = run_cli("run", "--out", folder, *QUICK).stderr
     assert third.count("was done before, kept") == 3
     assert "04_experiments done" in third
     _assert_same(folder, run_folder)
+    _decide(folder)
+    fourth = run_cli("run", "--out", folder, *QUICK).stderr
+    assert fourth.count("was done before, kept") == 3
+    assert "05_curation done" in fourth
+    scores = read_scores(folder / "experiments.csv")
+    assert {"D, curated", "C′"} <= set(scores["experiment"])
+    page = (folder / "reports" / "05_curation.html").read_text()
+    assert "1 of " in page
+    assert "Ada" in page
+    assert run_cli("run", "--out", folder, *QUICK).stderr.count("was done before, kept") == 5
+    people = run_cli("run", "--out", folder, *QUICK, "--set", "cleaned_by=people").stderr
+    assert "03_training done" in people
+
+
+def _decide(folder):
+    """Split the first image off a contested component on the test side, and settle the others."""
+    imageset = ImageSet.from_parquet(folder)
+    test = set(side_of(imageset, "test").images["component_id"])
+    components = pd.read_parquet(folder / "components.parquet")
+    several = components.index[components["contested"] & (components["size"] > 2)]
+    component = next((one for one in several if one in test), None)
+    assert component is not None
+    log = DecisionLog(folder / "decisions.sqlite")
+    rows = np.flatnonzero(imageset.images["component_id"] == component)
+    case = Case.of(imageset, Ledger(), component, rows)
+    log.write(case.split(case.ids[:1]), "Ada")
+    log.write(Case.of(imageset, Ledger(log.since()), component, rows).accept(), "Ada")
 
 
 def test_killed_in_any_stage_it_carries_on_to_the_same_tables(run_folder, tmp_path):

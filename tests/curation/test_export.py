@@ -1,0 +1,59 @@
+"""Corrected labels in the user's own columns."""
+
+import pandas as pd
+
+from peta_viz import Decisions, Head, ImageSet
+from peta_viz.curation.acts import Act, Cell, Change, Entry
+from peta_viz.curation.export import corrected_table, write_corrected
+
+EVIL = "a <b> ünï"
+
+
+def test_a_table_comes_back_as_it_was_but_for_what_changed(write_image, tmp_path):
+    names = [write_image(f"{n}.png", seed=n).name for n in range(4)]
+    frame = pd.DataFrame(
+        {
+            "file": names,
+            "colour": ["red", "blue", "red", "green"],
+            "big": [1, 0, 1, 1],
+            EVIL: [True, False, None, True],
+        }
+    )
+    imageset = ImageSet.from_frame(
+        frame,
+        path="file",
+        labels=["big", EVIL],
+        classes=["colour"],
+        heads=[Head("size", ("big",))],
+        root=tmp_path,
+        missing="unknown",
+    ).with_columns(component_id=0)
+    untouched = corrected_table(imageset, Decisions.of([]))
+    assert untouched["colour"].tolist() == ["red", "blue", "red", "green"]
+    assert untouched["big"].tolist() == [1, 0, 1, 1]
+    assert untouched[EVIL].isna().tolist() == [False, False, True, False]
+    first, second, third, _ = imageset.images.index
+    changes = (
+        Change(Cell(first, "label", "colour=red"), "yes", "no"),
+        Change(Cell(first, "label", "colour=blue"), "no", "yes"),
+        Change(Cell(second, "label", "big"), "no", "unknown"),
+        Change(Cell(third, "image"), "in", "out"),
+        Change(Cell(second, "note"), "", EVIL),
+    )
+    decisions = Decisions.of([Entry(Act("relabel", 0, changes=changes), "e", "t", "Ada")])
+    table = corrected_table(imageset, decisions)
+    assert table["colour"].tolist() == ["blue", "blue", "green"]
+    assert table["big"].isna().tolist() == [False, True, False]
+    assert table["note"].tolist() == ["", EVIL, ""]
+    labels, changed = write_corrected(imageset, decisions, tmp_path / "out")
+    assert pd.read_csv(labels, keep_default_na=False)["colour"].tolist() == [
+        "blue",
+        "blue",
+        "green",
+    ]
+    again = ImageSet.from_frame(
+        pd.read_csv(labels), path="path", labels=["big"], classes=["colour"], missing="unknown"
+    )
+    assert again.labels["colour=blue"].tolist() == [True, True, False]
+    listed = pd.read_csv(changed, keep_default_na=False)
+    assert listed.loc[listed["field"] == "label", "now"].tolist() == ["yes", "no", "unknown"]

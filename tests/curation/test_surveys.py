@@ -1,0 +1,72 @@
+"""What a blind drawing says of all components."""
+
+import numpy as np
+import pytest
+
+from peta_viz import measure_components
+from peta_viz.curation.acts import Entry, Ledger
+from peta_viz.curation.case import Case
+from peta_viz.curation.decisions import Decisions
+from peta_viz.curation.queues import strata_of
+from peta_viz.curation.surveys import survey
+
+
+@pytest.fixture
+def imageset(make_set):
+    """Twenty components of two images; the first five are of CUHK, every fourth is contested."""
+    rows = {}
+    for component in range(20):
+        rows |= {f"{component:02d}a": "x y", f"{component:02d}b": "x y" if component % 4 else "x"}
+    number = np.arange(40) // 2
+    made = make_set(rows).with_columns(component_id=number, split="test")
+    return made.with_columns(subset=np.where(number < 5, "CUHK", "VIPeR"))
+
+
+def test_strata_are_by_source_and_contest(imageset):
+    strata = strata_of(imageset, measure_components(imageset))
+    assert strata.value_counts().to_dict() == {
+        "rest, agreed": 12,
+        "CUHK, agreed": 3,
+        "rest, contested": 3,
+        "CUHK, contested": 2,
+    }
+    assert len(strata_of(imageset, measure_components(imageset), sides=["test"])) == 20
+
+
+def test_only_blind_decisions_count_and_each_with_its_weight(imageset):
+    entries = []
+
+    def do(component, name, *arguments, blind=True):
+        rows = np.flatnonzero(imageset.images["component_id"] == component)
+        case = Case.of(imageset, Ledger(entries), component, rows)
+        where = {"blind": blind, "probability": 0.5 if blind else None}
+        act = getattr(case, name)(*arguments, **where)
+        number = len(entries)
+        entries.append(Entry(act, f"e{number}", f"t{number:02}", "Ada"))
+        return case
+
+    components = measure_components(imageset)
+    assert survey(imageset, components, Decisions.of([])).empty
+    do(1, "mark", "good")
+    do(0, "mark", "label error")
+    do(0, "mark", "unsure")
+    do(0, "mark", "good")  # and not unsure any more
+    do(8, "split", ["08a"])
+    do(12, "mark", "unsure")
+    do(9, "mark", "good")
+    do(13, "mark", "label error", blind=False)
+    found = survey(imageset, components, Decisions.of(entries))
+    assert (found["components"] == 5).all()
+    assert found["found"].to_dict() == {
+        "labels changed": 0,
+        "label error": 1,
+        "different persons": 1,
+        "images dropped": 0,
+        "model mistake": 0,
+        "bad": 0,
+        "undecidable": 1,
+    }
+    assert found.loc["label error", "share"] == pytest.approx(2 / 20)  # all of CUHK, contested
+    assert found.loc["different persons", "share"] == pytest.approx(3 / 20 / 2)
+    assert (found["low"] <= found["share"]).sum() >= 3
+    assert (found["share"] <= found["high"]).all()
