@@ -17,7 +17,7 @@ from tests.browser.lab import Lab  # noqa: E402
 
 READY = ".pv-gallery[data-pending='0']"
 LOAD = """import pandas as pd
-from peta_viz import ConfusionMatrix, Gallery, ImageSet
+from peta_viz import ConfusionMatrix, Curator, Gallery, ImageSet
 
 imageset = ImageSet.from_parquet({run!r})
 components = pd.read_parquet({run!r} + "/components.parquet")
@@ -27,11 +27,15 @@ pairs = pd.read_parquet({run!r} + "/pairs.parquet")
 predictions = pd.read_parquet({run!r} + "/predictions.parquet")
 predictions = predictions[predictions["seed"] == predictions["seed"].min()]"""
 GALLERY = "gallery = Gallery(imageset, components, pairs=pairs, height_px=560)\ngallery"
+CURATOR = """curator = Curator(
+    imageset, "decisions.sqlite", components, pairs=pairs, predictions=predictions, person="you"
+)
+curator"""
 MATRIX = 'matrix = ConfusionMatrix(imageset, predictions, components, component_size="all")\nmatrix'
 
 
 def main(run: Path, images: Path) -> None:
-    """Write gallery, enlarged and matrix, light and dark, pairs and report as PNG into `images`."""
+    """Write what the documentation shows as PNG into `images`; some of it light and dark."""
     images.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=ARGUMENTS)
@@ -62,6 +66,11 @@ def main(run: Path, images: Path) -> None:
             page.keyboard.press("Escape")
             page.get_by_role("button", name="Pairs").click()
             _shoot(page, images / "pairs.png", ".pv-gallery")
+            _open(lab, page, "curator.ipynb", [load, CURATOR])
+            page.locator(".pv-curator").focus()
+            page.keyboard.press("p")
+            page.keyboard.press("ArrowDown")
+            _shoot(page, images / "curator.png", ".pv-curator")
             _open(lab, page, "matrix.ipynb", [load, MATRIX])
             page.get_by_role("button", name="true personalFemale, predicted personalMale").click()
             page.get_by_text("true personalFemale, predicted personalMale (A)").wait_for()

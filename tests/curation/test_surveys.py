@@ -25,9 +25,9 @@ def imageset(make_set):
 def test_strata_are_by_source_and_contest(imageset):
     strata = strata_of(imageset, measure_components(imageset))
     assert strata.value_counts().to_dict() == {
-        "rest, agreed": 12,
+        "all but CUHK, agreed": 12,
         "CUHK, agreed": 3,
-        "rest, contested": 3,
+        "all but CUHK, contested": 3,
         "CUHK, contested": 2,
     }
     assert len(strata_of(imageset, measure_components(imageset), sides=["test"])) == 20
