@@ -208,7 +208,8 @@ def estimate_share(
         share += weight * own.mean()
         drawn += weight * rng.beta(own.sum() + 0.5, (~own).sum() + 0.5, draws)
     low, high = np.percentile(drawn, [2.5, 97.5])
-    return float(share), float(low), float(high)
+    # Where nothing, or everything, was found the middle of the distribution leaves it out.
+    return float(share), float(min(low, share)), float(max(high, share))
 
 
 def done_by(ledger: Ledger, persons: Iterable[str] | None = None) -> set[int]:
