@@ -67,7 +67,8 @@ ipywidgets.VBox([title, pictures, accept])
 WATCH = """
 async ([kind, key]) => {
     const ours = kind === "ours";
-    const root = document.querySelector(ours ? ".pv-curator" : ".jp-OutputArea-output .widget-vbox");
+    const plain = ".jp-OutputArea-output .widget-vbox";
+    const root = document.querySelector(ours ? ".pv-curator" : plain);
     const name = () => ours ? root.dataset.component : root.querySelector(".plain").textContent;
     const pictures = () => [...root.querySelectorAll(ours ? ".pv-pick img" : "img")];
     const before = name(), old = new Set(pictures());
