@@ -1,8 +1,13 @@
+import shutil
+
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image, ImageEnhance
 
+from peta_viz.components import default_threshold, find_pairs, link, near_pairs
 from peta_viz.errors import InvalidDataError, LeakError
+from peta_viz.peta import read_peta
 from peta_viz.splitting import check_leaks, find_leaks, side_of, split, units
 
 
@@ -103,3 +108,34 @@ def test_every_kind_of_leak_is_named(make_set):
     ):
         check_leaks(leaky, near)
     check_leaks(leaky.subset(["e"]), near)
+
+
+def test_a_copy_planted_as_a_file_stays_with_its_original(sample_folder, tmp_path):
+    root = tmp_path / "PETA dataset"
+    shutil.copytree(sample_folder / "PETA dataset", root)
+    archive = root / "SampleStreet" / "archive"
+    copies = sorted(archive.glob("*_1.jpg"))[::6]
+    for number, original in enumerate(copies):  # said to be somebody else, and a little brighter
+        with Image.open(original) as picture:
+            brighter = ImageEnhance.Brightness(picture).enhance(1.04)
+            brighter.save(archive / f"9{number:03d}_1.jpg", quality=90)
+        with (archive / "Label.txt").open("a") as file:
+            file.write(f"9{number:03d} personalMale upperBodyBlue\n")
+    imageset = read_peta(root)
+    threshold = default_threshold(None)
+    imageset, pairs = find_pairs(imageset, threshold=threshold, work_dir=tmp_path / "work")
+    imageset = link(imageset, pairs, threshold)
+    near = near_pairs(imageset, pairs, threshold - (1 - threshold) / 6)
+    imageset = split(imageset, near=near)
+    check_leaks(imageset, near)
+    planted = [f"SampleStreet/9{number:03d}_1.jpg" for number in range(len(copies))]
+    originals = [f"SampleStreet/{original.name}" for original in copies]
+    side, home = imageset.images["split"], imageset.images["component_id"]
+    assert side[planted].tolist() == side[originals].tolist()
+    together = home[planted].to_numpy() == home[originals].to_numpy()
+    assert together.mean() > 0.9
+    # Parted by hand, it is told.
+    moved = imageset.images["split"].copy()
+    moved[planted[0]] = next(one for one in ("train", "test") if one != moved[planted[0]])
+    with pytest.raises(LeakError, match=planted[0]):
+        check_leaks(imageset.with_columns(split=moved), near)
