@@ -37,6 +37,7 @@ from peta_viz.training.losses import HeadTruth, total_loss
 from peta_viz.training.model import FEATURES, GroupNet
 from peta_viz.training.pixels import PixelStore
 from peta_viz.training.predict import predict, prediction_rows
+from peta_viz.training.thresholds import best_thresholds, move_thresholds
 
 DOSES = (0.0, 0.05, 0.1, 0.2, 0.4)
 STRATEGIES = {
@@ -203,8 +204,13 @@ def confirm(
     strategies: Sequence[str],
     seeds: int,
     run: Path,
+    *,
+    tuned: bool = False,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Train the whole network at one dose: raw, error-free, some strategies; as `sweep` does."""
+    """Train the whole network at one dose: raw, error-free, some strategies; as `sweep` does.
+
+    With `tuned` the thresholds are those that are best on validation, whose labels are untouched.
+    """
     pixels = PixelStore.of(imageset, config.height_px, config.width_px, cache=run / "cache")
     ids = imageset.images["component_id"]
     large = (ids.map(ids.value_counts()) >= config.min_component_size).to_numpy()
@@ -225,11 +231,16 @@ def confirm(
             folder = run / "dose" / f"{dose}-{config.targets}-{name}-{seed}".replace(" ", "-")
             train(whole, replace(config, seed=seed), folder, pixels=pixels, name=name)
             model, settings, heads = load_model(folder / BEST)
-            targets = component_targets(test, config.targets)
-            drawn = Groups.of(test, pixels.rows(test)).draw(settings.images_per_group)
-            said = predict(model, drawn, pixels.values, heads)
+            found = []
+            for judged in (large_validation, test):
+                targets = component_targets(judged, config.targets)
+                drawn = Groups.of(judged, pixels.rows(judged)).draw(settings.images_per_group)
+                said = predict(model, drawn, pixels.values, heads)
+                found.append((said.set_axis(targets.values.index), targets))
+            said, targets = found[-1]
+            if tuned:
+                said = move_thresholds(said, best_thresholds(*found[0], imageset.heads))
             state = {"experiment": name, "trained_on": name, "judged_on": RAW, "seed": seed}
-            said = said.set_axis(targets.values.index)
             parts.append(prediction_rows(said, targets).assign(**state))
     predictions = pd.concat(parts, ignore_index=True)
     pairs = [(name, RAW) for name in (ERROR_FREE, *strategies)]
@@ -274,6 +285,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--out", default="benchmarks/dose")
     parser.add_argument("--end-to-end", type=float, help="train the whole network at this dose")
+    parser.add_argument("--tuned", action="store_true", help="end to end: tune the thresholds")
     parser.add_argument("--strategies", nargs="*", default=list(STRATEGIES), choices=STRATEGIES)
     options = parser.parse_args()
     imageset = readable(ImageSet.from_parquet(options.run))
@@ -287,7 +299,13 @@ def main() -> None:
             weights=options.weights,
         )
         scores, differences = confirm(
-            imageset, config, options.end_to_end, options.strategies, options.seeds, run
+            imageset,
+            config,
+            options.end_to_end,
+            options.strategies,
+            options.seeds,
+            run,
+            tuned=options.tuned,
         )
     else:
         config = TrainConfig(

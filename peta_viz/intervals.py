@@ -68,13 +68,13 @@ class _Plan:
         cls,
         predictions: pd.DataFrame,
         imageset: ImageSet,
-        curation: Correction | None,
+        corrections: Sequence[Correction],
         resamples: int,
     ) -> Self:
         """Lay out the predictions, and draw: the same every time."""
         experiments, seeds = _by_seed(predictions)
         components = pd.Index(predictions["component_id"].unique()).sort_values()
-        about = _about(imageset, curation)
+        about = _about(imageset, corrections)
         codes, names = pd.factorize(about["unit"].reindex(components))
         if (codes < 0).any():
             gone = components[codes < 0][0]
@@ -96,7 +96,7 @@ class _Plan:
         )
 
 
-def _about(imageset: ImageSet, curation: Correction | None) -> pd.DataFrame:
+def _about(imageset: ImageSet, corrections: Sequence[Correction]) -> pd.DataFrame:
     """Describe components by `unit`, `source` and `image_size`, also those that were split off."""
     if "unit" not in imageset.images:
         imageset = imageset.with_columns(unit=units(imageset))
@@ -107,17 +107,17 @@ def _about(imageset: ImageSet, curation: Correction | None) -> pd.DataFrame:
             "image_size": component_image_sizes(imageset),
         }
     )
-    if curation is None:
-        return found
-    curated = _about(curation.apply(imageset), None)
-    return pd.concat([found, curated.loc[curated.index.difference(found.index)]])
+    for correction in corrections:
+        own = _about(correction.apply(imageset), ())
+        found = pd.concat([found, own.loc[own.index.difference(found.index)]])
+    return found
 
 
 def score_experiments(
     predictions: pd.DataFrame,
     imageset: ImageSet,
     *,
-    curation: Correction | None = None,
+    corrections: Sequence[Correction] = (),
     resamples: int = RESAMPLES,
 ) -> pd.DataFrame:
     """Score every experiment, with 95 % intervals.
@@ -129,8 +129,9 @@ def score_experiments(
     imageset
         The raw images with `component_id`: they say what the units are, how large the images are
         and where they are from.
-    curation
-        As for `run_experiments`: it may have made components that the raw images do not have.
+    corrections
+        The `cleaning` and `curation` of `run_experiments`, if they are of people, who may have
+        made components that the raw images do not have.
     resamples
         How many draws of weights.
 
@@ -152,7 +153,7 @@ def score_experiments(
     is not drawn anew.
 
     """
-    plan = _Plan.of(predictions, imageset, curation, resamples)
+    plan = _Plan.of(predictions, imageset, corrections, resamples)
     rows = []
     for experiment in plan.experiments:
         states = _states(predictions, experiment)
@@ -171,7 +172,7 @@ def compare_experiments(
     imageset: ImageSet,
     pairs: Sequence[tuple[str, str]],
     *,
-    curation: Correction | None = None,
+    corrections: Sequence[Correction] = (),
     resamples: int = RESAMPLES,
 ) -> pd.DataFrame:
     """Score the difference of two experiments over what both judged, in pairs.
@@ -181,7 +182,7 @@ def compare_experiments(
 
     Parameters
     ----------
-    predictions, imageset, curation, resamples
+    predictions, imageset, corrections, resamples
         As for `score_experiments`.
     pairs
         Which experiments, the second subtracted from the first; pairs of which one is not there
@@ -195,7 +196,7 @@ def compare_experiments(
         experiments see the same draws) and `seeds`.
 
     """
-    plan = _Plan.of(predictions, imageset, curation, resamples)
+    plan = _Plan.of(predictions, imageset, corrections, resamples)
     rows = []
     for one, other in pairs:
         if one not in plan.experiments or other not in plan.experiments:

@@ -200,13 +200,13 @@ def test_what_a_person_split_off_is_of_the_same_unit(imageset):
     curated = curation.apply(imageset)
     predictions = prediction_rows(*_said(imageset, 0.8, 1))
     part = predictions[predictions["component_id"] == 3]
-    predictions = pd.concat([predictions, part.assign(component_id=120, size=1)])
+    new = int(curated.images["component_id"].max())
+    predictions = pd.concat([predictions, part.assign(component_id=new, size=1)])
     state = {"experiment": "D, curated", "trained_on": "raw", "judged_on": "curated", "seed": 0}
     predictions = predictions.assign(**state)
-    assert curated.images["component_id"].max() == 120
-    with pytest.raises(InvalidDataError, match="no component 120"):
+    with pytest.raises(InvalidDataError, match=f"no component {new}"):
         score_experiments(predictions, imageset, resamples=10)
-    scores = score_experiments(predictions, imageset, curation=curation, resamples=10)
+    scores = score_experiments(predictions, imageset, corrections=[curation], resamples=10)
     assert scores["components"].max() == 121
     cuhk = scores[(scores["source"] == "CUHK") & (scores["head"] == "mean")]
     assert cuhk["components"].max() == 40  # of two and more: the part has one image

@@ -3,14 +3,19 @@
 from bisect import insort
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Literal, NamedTuple, get_args
 
 Field = Literal["label", "image", "component", "mark", "note"]
-Kind = Literal["relabel", "accept", "split", "drop", "restore", "mark", "note", "undo", "redo"]
+Kind = Literal[
+    "relabel", "accept", "split", "join", "drop", "restore", "mark", "note", "undo", "redo"
+]
 Mark = Literal["good", "bad", "unsure", "label error", "model mistake"]
 FIELDS: tuple[Field, ...] = get_args(Field)
 KINDS: tuple[Kind, ...] = get_args(Kind)
 MARKS: tuple[Mark, ...] = get_args(Mark)
+Order = tuple[str, str]
+LAST: Order = ("\U0010ffff", "")
 VERDICTS: tuple[Mark, ...] = ("good", "bad", "unsure")  # at most one of them
 
 
@@ -56,12 +61,14 @@ class Act:
         Its images.
     changes
         What it changes; an act may change nothing ("these labels are right").
+    settles
+        Is the person through with the component after it?
     target
         For ``"undo"`` and ``"redo"``: the id of the act.
     queue
         The name of the queue that brought the component.
     blind
-        Were predictions and flags hidden?
+        Were predictions, flags and other people's decisions hidden?
     probability
         With which probability was the component drawn, if it was drawn?
     seconds
@@ -73,6 +80,7 @@ class Act:
     component_id: int
     images: tuple[str, ...] = ()
     changes: tuple[Change, ...] = ()
+    settles: bool = False
     target: str = ""
     queue: str = ""
     blind: bool = False
@@ -106,7 +114,7 @@ class Entry:
     number: int = 0
 
     @property
-    def order(self) -> tuple[str, str]:
+    def order(self) -> Order:
         """What entries are told in the order of, whatever log they come from."""
         return (self.at, self.id)
 
@@ -126,6 +134,7 @@ class Ledger:
 
     def __init__(self, entries: Iterable[Entry] = ()) -> None:
         self.entries: dict[str, Entry] = {}
+        self._told: list[tuple[tuple[str, str], Entry]] = []
         self._history: dict[Cell, list[tuple[tuple[str, str], str]]] = {}
         self._touched: dict[str, set[Cell]] = {}
         self._switches: dict[str, list[tuple[tuple[str, str], Kind]]] = {}
@@ -137,6 +146,7 @@ class Ledger:
             if entry.id in self.entries:
                 continue
             self.entries[entry.id] = entry
+            insort(self._told, (entry.order, entry), key=lambda told: told[0])
             if entry.act.target:
                 insort(
                     self._switches.setdefault(entry.act.target, []), (entry.order, entry.act.kind)
@@ -149,15 +159,15 @@ class Ledger:
         """Return the cells of an image that any act changed, taken back or not."""
         return self._touched.get(image_id, ())
 
-    def is_active(self, entry_id: str) -> bool:
-        """Tell whether an act was not taken back, or taken back and done again."""
-        switches = self._switches.get(entry_id)
-        return not switches or switches[-1][1] == "redo"
+    def is_active(self, entry_id: str, until: Order = LAST) -> bool:
+        """Tell whether an act was not taken back (until then), or taken back and done again."""
+        switches = [kind for order, kind in self._switches.get(entry_id, ()) if order <= until]
+        return not switches or switches[-1] == "redo"
 
-    def value(self, cell: Cell) -> str | None:
-        """Return what a cell was set to, or None where it is as it was."""
-        for (_, entry_id), after in reversed(self._history.get(cell, ())):
-            if self.is_active(entry_id):
+    def value(self, cell: Cell, until: Order = LAST) -> str | None:
+        """Return what a cell was set to (until then), or None where it is as it was."""
+        for order, after in reversed(self._history.get(cell, ())):
+            if order <= until and self.is_active(order[1], until):
                 return after
         return None
 
@@ -171,9 +181,14 @@ class Ledger:
                     break
         return found
 
+    def before(self, cell: Cell) -> str:
+        """Return what a touched cell was before anybody changed it."""
+        (_, first), _ = self._history[cell][0]
+        return next(c.before for c in self.entries[first].act.changes if c.cell == cell)
+
     def told(self) -> list[Entry]:
         """Return all entries in order of time."""
-        return sorted(self.entries.values(), key=lambda entry: entry.order)
+        return [entry for _, entry in self._told]
 
     def acts(self) -> list[Entry]:
         """Return the acts that stand, in order of time, without undo and redo."""
@@ -181,27 +196,52 @@ class Ledger:
 
     def undoable(self, person: str) -> Entry | None:
         """Return the last act of a person that stands."""
-        return self._stacks(person)[0]
+        done, _ = undo_stacks(self._of(person))
+        return self.entries[done[-1]] if done else None
 
     def redoable(self, person: str) -> Entry | None:
         """Return what a person took back last, if nothing was done since."""
-        return self._stacks(person)[1]
+        _, undone = undo_stacks(self._of(person))
+        return self.entries[undone[-1]] if undone else None
 
-    def _stacks(self, person: str) -> tuple[Entry | None, Entry | None]:
-        done: list[str] = []
-        undone: list[str] = []
-        for entry in self.told():
-            target = entry.act.target
-            if entry.person != person:
-                continue
-            if not target:
-                done.append(entry.id)
-                undone.clear()
-            elif entry.act.kind == "undo" and target in done:
-                done.remove(target)
-                undone.append(target)
-            elif entry.act.kind == "redo" and target in undone:
-                undone.remove(target)
-                done.append(target)
-        last = [self.entries[ids[-1]] if ids else None for ids in (done, undone)]
-        return last[0], last[1]
+    def _of(self, person: str) -> Iterable[tuple[str, str, str]]:
+        return ((e.id, e.act.kind, e.act.target) for e in self.told() if e.person == person)
+
+
+def undo_stacks(entries: Iterable[tuple[str, str, str]]) -> tuple[list[str], list[str]]:
+    """Find what can be taken back and what can be done again, the next one last.
+
+    Parameters
+    ----------
+    entries
+        Id, kind and target of one person's entries, in order of time.
+
+    """
+    done: list[str] = []
+    undone: list[str] = []
+    for entry_id, kind, target in entries:
+        if not target:
+            done.append(entry_id)
+            undone.clear()
+        elif kind == "undo" and target in done:
+            done.remove(target)
+            undone.append(target)
+        elif kind == "redo" and target in undone:
+            undone.remove(target)
+            done.append(target)
+    return done, undone
+
+
+def normal_time(text: str) -> str:
+    """Return a time as logs have it: UTC, ISO 8601, with microseconds.
+
+    Raises
+    ------
+    ValueError
+        If it is no such time, or does not say in which zone.
+
+    """
+    time = datetime.fromisoformat(text)
+    if time.tzinfo is None:
+        raise ValueError(f"the time {text!r} does not say in which zone it is")
+    return time.astimezone(UTC).isoformat(timespec="microseconds")

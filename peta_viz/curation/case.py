@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import numpy as np
@@ -131,9 +131,9 @@ class Case:
         return found
 
     def accept(self, head: str = "", **where: Any) -> Act:
-        """Give all images of each group what most of them carry; ties stay as they are.
+        """Give all images of each group what more than half of them carry; the rest stays.
 
-        In an exclusive head the commonest class wins. What is not known of an image stays so.
+        What is not known of an image stays so.
 
         Parameters
         ----------
@@ -222,23 +222,28 @@ class Case:
     def split(self, images: Iterable[str], **where: Any) -> Act:
         """Say that these images show something else than the others of their group.
 
+        Whole groups that were split off before go back to where they came from.
+
         Raises
         ------
         NothingToDoError
-            If none is named, or a whole group.
+            If none is named, or all that were never split off.
 
         """
         chosen = list(images)
         if not chosen:
             raise NothingToDoError("choose the images that show somebody else")
         inside = np.isin(self.ids, chosen)
-        for group in np.unique(self.groups[inside]):
-            if inside[self.groups == group].all():
-                raise NothingToDoError("these are all images of their group: leave one of them out")
+        touched = np.unique(self.groups[inside])
+        whole = [bool(inside[self.groups == group].all()) for group in touched]
+        if all(whole) and 0 not in touched:
+            home = str(self.component_id)
+            changes = [c for one in chosen for c in self._change(Cell(one, "component"), home)]
+            return self._act("join", changes, where)
+        if any(whole):
+            raise NothingToDoError("these are all images of their group: leave one of them out")
         name = f"{self.component_id}/{uuid.uuid4().hex[:8]}"
-        changes = [
-            change for one in chosen for change in self._change(Cell(one, "component"), name)
-        ]
+        changes = [c for one in chosen for c in self._change(Cell(one, "component"), name)]
         return self._act("split", changes, where)
 
     def suggest_split(self, links: Links | None) -> list[str]:
@@ -310,8 +315,33 @@ class Case:
             raise NothingToDoError("the note is as it was")
         return self._act("note", changes, where)
 
+    def settled_by(self, act: Act) -> bool:
+        """Tell whether a person is through with the component after an act.
+
+        They are when images were given what others of them carry and nothing is contested any
+        more, when a verdict was given, and when no image is left.
+        """
+        if act.kind == "mark":
+            return any(c.cell.label in VERDICTS and c.after == YES for c in act.changes)
+        if act.kind not in ("accept", "drop"):
+            return False
+        labels, known, kept = self.labels.copy(), self.known.copy(), self.kept.copy()
+        for cell, _, after in act.changes:
+            place = self.ids.index(cell.image_id)
+            if cell.field == "image":
+                kept[place] = after == "in"
+            elif cell.field == "label":
+                column = self.names.index(cell.label)
+                labels[place, column] = after == YES
+                known[place, column] = after != UNKNOWN
+        if act.kind == "drop":
+            return not kept.any()
+        then = replace(self, labels=labels, known=known)
+        return not then.contested().any()
+
     def _act(self, kind: Kind, changes: Sequence[Change], where: dict[str, Any]) -> Act:
-        return Act(kind, self.component_id, self.ids, tuple(changes), **where)
+        act = Act(kind, self.component_id, self.ids, tuple(changes), **where)
+        return replace(act, settles=self.settled_by(act))
 
     def _change(self, cell: Cell, now: str) -> list[Change]:
         before = self.value(cell)
@@ -320,7 +350,8 @@ class Case:
     def _chosen(self, images: Iterable[str] | None) -> list[str]:
         if images is not None:
             return list(images)
-        return [one for one, kept in zip(self.ids, self.kept, strict=True) if kept]
+        kept = [one for one, there in zip(self.ids, self.kept, strict=True) if there]
+        return kept or list(self.ids)
 
     def _parts(self) -> list[Rows]:
         """Return the places of the images of each group, dropped ones aside."""
@@ -345,10 +376,8 @@ class Case:
             clear = 2 * votes != voters
             wanted[cells] = np.where(clear, 2 * votes > voters, carried) & known
             return
-        single = carried.sum(axis=1) == 1
-        votes = carried[single].sum(axis=0)
-        contested = ((carried.sum(axis=0) > 0) & (carried.sum(axis=0) < voters)).any()
-        if contested and len(votes) and (votes == votes.max()).sum() == 1:
+        votes = carried[carried.sum(axis=1) == 1].sum(axis=0)
+        if 2 * votes.max(initial=0) > known.any(axis=1).sum():
             winner = np.arange(len(columns)) == votes.argmax()
             wanted[cells] = winner & known
 

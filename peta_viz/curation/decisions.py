@@ -1,5 +1,6 @@
 """Decisions as a table, and what they make of an image set."""
 
+import hashlib
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -10,7 +11,18 @@ import numpy as np
 import pandas as pd
 
 from peta_viz.cleaning import CHANGE_COLUMNS
-from peta_viz.curation.acts import FIELDS, KINDS, MARKS, Act, Cell, Change, Entry, Field, Ledger
+from peta_viz.curation.acts import (
+    FIELDS,
+    KINDS,
+    MARKS,
+    Act,
+    Cell,
+    Change,
+    Entry,
+    Field,
+    Ledger,
+    normal_time,
+)
 from peta_viz.errors import InvalidDataError
 from peta_viz.files import atomic
 from peta_viz.imageset import ImageSet
@@ -23,6 +35,7 @@ COLUMNS = {
     "kind": "str",
     "component_id": "int64",
     "images": "str",
+    "settles": "bool",
     "target": "str",
     "queue": "str",
     "blind": "bool",
@@ -34,6 +47,7 @@ COLUMNS = {
     "before": "str",
     "after": "str",
 }
+_FIRST_PART = 2**48
 MARK_COLUMNS = {"label error": "label_error", "model mistake": "model_mistake"}
 _VALUES = {
     "label": ("yes", "no", "unknown"),
@@ -90,7 +104,8 @@ class Decisions:
             raise InvalidDataError(name, [f"the columns {', '.join(absent)} are missing"])
         typed = table[list(COLUMNS)].copy()
         typed["probability"] = pd.to_numeric(typed["probability"].replace("", np.nan))
-        typed["blind"] = typed["blind"].astype("str").isin(["True", "1"])
+        for column in ("blind", "settles"):
+            typed[column] = typed[column].astype("str").isin(["True", "1"])
         try:
             typed = typed.astype(COLUMNS)
         except (ValueError, TypeError) as error:
@@ -107,10 +122,10 @@ class Decisions:
         -------
         DataFrame
             In order of time: `id`, `at` (UTC, ISO 8601), `person`, `kind`, `component_id` (int64),
-            `images` (the ids of the component's images, as JSON), `target` (the act that is undone
-            or redone), `queue`, `blind` (bool), `probability` (float64, NaN if not drawn),
-            `seconds` (float64), and of the change `image_id`, `field`, `label`, `before`, `after`
-            (text, empty if there is none).
+            `images` (the ids of the component's images, as JSON), `settles` (bool), `target` (the
+            act that is undone or redone), `queue`, `blind` (bool), `probability` (float64, NaN if
+            not drawn), `seconds` (float64), and of the change `image_id`, `field`, `label`,
+            `before`, `after` (text, empty if there is none).
 
         """
         rows: list[tuple[Any, ...]] = []
@@ -119,7 +134,7 @@ class Decisions:
             head = (entry.id, entry.at, entry.person, act.kind, act.component_id)
             images = json.dumps(act.images, ensure_ascii=False)
             chance = np.nan if act.probability is None else act.probability
-            tail = (images, act.target, act.queue, act.blind, chance, act.seconds)
+            tail = (images, act.settles, act.target, act.queue, act.blind, chance, act.seconds)
             changes = [(*one.cell, one.before, one.after) for one in act.changes]
             rows += [(*head, *tail, *one) for one in changes] or [(*head, *tail, *[""] * 5)]
         return pd.DataFrame(rows, columns=list(COLUMNS)).astype(COLUMNS)
@@ -148,9 +163,10 @@ class Decisions:
     def apply(self, imageset: ImageSet) -> ImageSet:
         """Return the curated image set: labels changed, images out, components parted.
 
-        What was split off gets a new `component_id`, above all others. Four columns are added to
-        `images`: `label_error` and `model_mistake` (bool), `verdict` (``"good"``, ``"bad"``,
-        ``"unsure"`` or empty) and `note` (text).
+        What was split off gets a new `component_id`, above all others and the same wherever the
+        decisions are applied. Four columns are added to `images`: `label_error` and `model_mistake`
+        (bool), `verdict` (``"good"``, ``"bad"``, ``"unsure"`` or empty) and `note` (text), with
+        ``" (decided)"`` behind their names where there are such columns already.
 
         Raises
         ------
@@ -158,17 +174,18 @@ class Decisions:
             If the decisions are about images or labels that `imageset` does not have, or drop all.
 
         """
-        now = {cell: after for cell, (after, _) in self.ledger().standing().items()}
-        check_known(imageset, now)
+        standing = self.ledger().standing()
+        check_known(imageset, standing)
         index = imageset.images.index
+        told = sorted(standing.items(), key=lambda item: item[1][1].order)
 
         def of(field: Field) -> tuple[Rows, list[str], list[str]]:
-            own = [(cell, after) for cell, after in now.items() if cell.field == field]
+            own = [(cell, after) for cell, (after, _) in told if cell.field == field]
             rows = index.get_indexer(pd.Index([cell.image_id for cell, _ in own], dtype="str"))
             return rows, [cell.label for cell, _ in own], [after for _, after in own]
 
         rows, names, values = of("label")
-        columns = imageset.labels.columns.get_indexer(pd.Index(names, dtype="str"))
+        columns = pd.Index(map(str, imageset.labels.columns)).get_indexer(pd.Index(names))
         labels = imageset.labels.to_numpy(copy=True)
         known = imageset.known.to_numpy(copy=True)
         labels[rows, columns] = np.array(values) == "yes"
@@ -179,12 +196,16 @@ class Decisions:
         kept[rows] = np.array(values) == "in"
         if not kept.any():
             raise InvalidDataError("the decisions", ["they drop every image"])
-        curated = curated.with_columns(**_marks(len(index), *of("mark"), *of("note")))
+        added = _marks(len(index), *of("mark"), *of("note"))
+        taken = [name for name in added if name in imageset.images]
+        for name in taken:
+            added[f"{name} (decided)"] = added.pop(name)
+        curated = curated.with_columns(**added)
         rows, _, values = of("component")
         if len(rows):
             ids = imageset.images["component_id"].to_numpy(copy=True)
-            _, groups = np.unique(values, return_inverse=True)
-            ids[rows] = ids.max() + 1 + groups
+            home = ids.astype(str)[rows] == np.array(values)
+            ids[rows] = np.where(home, ids[rows], [part_id(value) for value in values])
             curated = curated.with_columns(component_id=ids)
         return curated.subset(kept)
 
@@ -224,35 +245,41 @@ class Decisions:
         Returns
         -------
         DataFrame
-            One row per person: `acts` that stand, `undone`, `components` decided upon, `images`
-            touched, `labels_changed` (cells), `images_out`, `split_off`, one column per mark
-            (components), and `minutes`.
+            One row per person: `acts` that stand, `undone`, `components` settled; of what stands
+            and is not as it was and was last decided by this person `images`, `labels_changed`
+            (cells), `images_out`, `split_off` and one column per mark (components); and `minutes`.
 
         """
         rows = {person: self._summary_of(person) for person in self.persons}
         return pd.DataFrame.from_dict(rows, orient="index").rename_axis("person")
 
     def _summary_of(self, person: str) -> dict[str, float]:
+        ledger = self.ledger()
         all_of = [entry for entry in self.entries if entry.person == person]
-        own = [entry.act for entry in self.ledger().acts() if entry.person == person]
-        changed = [(act.component_id, change) for act in own for change in act.changes]
+        own = [entry.act for entry in ledger.acts() if entry.person == person]
+        # What a person changed and changed back is no change.
+        changed = [
+            (cell, entry.act.component_id)
+            for cell, (after, entry) in ledger.standing().items()
+            if entry.person == person and after != ledger.before(cell)
+        ]
 
         def count(field: Field) -> int:
-            return len({change.cell for _, change in changed if change.cell.field == field})
+            return sum(cell.field == field for cell, _ in changed)
 
-        marked: dict[str, set[int]] = {mark: set() for mark in MARKS}
-        for component_id, change in changed:
-            if change.cell.field == "mark" and change.after == "yes":
-                marked[change.cell.label].add(component_id)
+        marked: dict[str, float] = {
+            mark: len({one for cell, one in changed if cell[1:] == ("mark", mark)})
+            for mark in MARKS
+        }
         return {
             "acts": len(own),
             "undone": sum(not entry.act.target for entry in all_of) - len(own),
-            "components": len({act.component_id for act in own}),
-            "images": len({change.cell.image_id for _, change in changed}),
+            "components": len({act.component_id for act in own if act.settles}),
+            "images": len({cell.image_id for cell, _ in changed}),
             "labels_changed": count("label"),
             "images_out": count("image"),
             "split_off": count("component"),
-            **{mark: len(found) for mark, found in marked.items()},
+            **marked,
             "minutes": sum(entry.act.seconds for entry in all_of) / 60,
         }
 
@@ -278,6 +305,11 @@ def _marks(
     return {**found, "verdict": pd.array(verdict, dtype="str"), "note": pd.array(note, dtype="str")}
 
 
+def part_id(name: str) -> int:
+    """Return the `component_id` of a part that was split off: large, and always the same."""
+    return _FIRST_PART + int.from_bytes(hashlib.sha256(name.encode()).digest()[:5])
+
+
 def check_known(imageset: ImageSet, cells: Iterable[Cell]) -> None:
     """Refuse cells that an image set does not have; the message says how many and which.
 
@@ -291,7 +323,8 @@ def check_known(imageset: ImageSet, cells: Iterable[Cell]) -> None:
     ids = dict.fromkeys(cell.image_id for cell in cells)
     lost = [image_id for image_id in ids if image_id not in imageset.images.index]
     names = dict.fromkeys(cell.label for cell in cells if cell.field == "label")
-    unknown = [name for name in names if name not in imageset.labels.columns]
+    labels = set(map(str, imageset.labels.columns))
+    unknown = [name for name in names if name not in labels]
     problems = []
     if lost:
         problems.append(
@@ -307,9 +340,11 @@ def check_known(imageset: ImageSet, cells: Iterable[Cell]) -> None:
 def raw_value(imageset: ImageSet, cell: Cell) -> str:
     """Return what a cell is before anybody decided anything."""
     if cell.field == "label":
-        if not imageset.known.loc[cell.image_id, cell.label]:
+        names = dict(zip(map(str, imageset.labels.columns), imageset.labels.columns, strict=True))
+        place = (cell.image_id, names[cell.label])
+        if not imageset.known.loc[place]:
             return "unknown"
-        return "yes" if imageset.labels.loc[cell.image_id, cell.label] else "no"
+        return "yes" if imageset.labels.loc[place] else "no"
     if cell.field == "component":
         return str(imageset.images.loc[cell.image_id, "component_id"])
     return {"image": "in", "mark": "no", "note": ""}[cell.field]
@@ -317,6 +352,11 @@ def raw_value(imageset: ImageSet, cell: Cell) -> str:
 
 def _problems(table: pd.DataFrame) -> list[str]:
     problems = []
+    for text in table["at"].unique():
+        try:
+            normal_time(text)
+        except ValueError as error:
+            problems.append(str(error))
     odd = sorted(set(table["kind"]) - set(KINDS))
     if odd:
         problems.append(f"there is no kind {', '.join(map(repr, odd))}")
@@ -348,10 +388,11 @@ def _entry(rows: pd.DataFrame) -> Entry:
         int(first["component_id"]),
         tuple(json.loads(first["images"])),
         tuple(changes),
+        settles=bool(first["settles"]),
         target=first["target"],
         queue=first["queue"],
         blind=bool(first["blind"]),
         probability=None if np.isnan(first["probability"]) else float(first["probability"]),
         seconds=float(first["seconds"]),
     )
-    return Entry(act, first["id"], first["at"], first["person"])
+    return Entry(act, first["id"], normal_time(first["at"]), first["person"])

@@ -5,11 +5,12 @@ import sqlite3
 import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, cast
 
-from peta_viz.curation.acts import Act, Cell, Change, Entry, Ledger
+from peta_viz.curation.acts import Act, Cell, Change, Entry, Kind, normal_time, undo_stacks
 from peta_viz.errors import DecisionLogError
 
 FORMAT = 1
@@ -24,6 +25,7 @@ CREATE TABLE acts (
     kind TEXT NOT NULL,
     component_id INTEGER NOT NULL,
     images TEXT NOT NULL,
+    settles INTEGER NOT NULL,
     target TEXT NOT NULL,
     queue TEXT NOT NULL,
     blind INTEGER NOT NULL,
@@ -52,11 +54,12 @@ CREATE TRIGGER changes_stay BEFORE UPDATE ON changes BEGIN SELECT RAISE(ABORT, '
 CREATE TRIGGER changes_remain BEFORE DELETE ON changes BEGIN SELECT RAISE(ABORT, 'acts stay'); END;
 """
 _ACTS = """
-SELECT * FROM acts WHERE number > :after AND (:person IS NULL OR person = :person) ORDER BY number
+SELECT * FROM acts WHERE number > :after ORDER BY number
 """
+_STACK = "SELECT id, kind, target FROM acts WHERE person = ? ORDER BY at, id"
+_PLACE_OF = "SELECT component_id, images FROM acts WHERE id = ?"
 _CHANGES_OF = """
-SELECT changes.* FROM changes JOIN acts ON act = number
-WHERE number > :after AND (:person IS NULL OR person = :person) ORDER BY act
+SELECT * FROM changes WHERE act > :after ORDER BY act
 """
 _REASONS = {
     "SQLITE_FULL": "the disk is full: make room, and do it again",
@@ -92,7 +95,7 @@ class DecisionLog:
 
     def __init__(self, path: str | Path, *, make: bool = True) -> None:
         self.path = Path(path).absolute()
-        if make and not self.path.exists():
+        if make and not _is_there(self.path):
             with _told(self.path):
                 self.path.parent.mkdir(parents=True, exist_ok=True)
             with self._transaction(mode="rwc") as database:
@@ -118,22 +121,24 @@ class DecisionLog:
         with self._transaction() as database:
             return _insert(database, act, person)
 
-    def undo(self, person: str, **where: Any) -> Entry | None:
+    def undo(self, person: str, expected: str = "", **where: Any) -> Entry | None:
         """Take back the last act of a person that stands; returns None if there is none.
 
         Parameters
         ----------
         person
             Who.
+        expected
+            The id of the act; if it is another one by now, nothing is done.
         where
             `queue`, `blind`, `probability` and `seconds` of the entry.
 
         """
-        return self._switch("undo", person, where)
+        return self._switch("undo", person, expected, where)
 
-    def redo(self, person: str, **where: Any) -> Entry | None:
+    def redo(self, person: str, expected: str = "", **where: Any) -> Entry | None:
         """Do again what a person took back last; returns None if there is nothing."""
-        return self._switch("redo", person, where)
+        return self._switch("redo", person, expected, where)
 
     def since(self, number: int = 0) -> list[Entry]:
         """Return the entries after a place, in the order of writing."""
@@ -143,13 +148,19 @@ class DecisionLog:
     def extend(self, entries: Iterable[Entry]) -> int:
         """Add entries of another log as they are, but for those that are here; returns how many.
 
+        What is in a log stays there: make sure that they are about the same images, for instance
+        with ``Decisions.of(entries).apply(imageset)``.
+
         Raises
         ------
         DecisionLogError
             If it could not be written; then nothing was.
+        ValueError
+            If an entry has a time that is none, or without a zone.
 
         """
-        ordered = sorted(entries, key=lambda entry: entry.order)
+        timed = [replace(entry, at=normal_time(entry.at)) for entry in entries]
+        ordered = sorted(timed, key=lambda entry: entry.order)
         with self._transaction() as database:
             here = {row[0] for row in database.execute("SELECT id FROM acts")}
             new = [entry for entry in ordered if entry.id not in here]
@@ -174,15 +185,20 @@ class DecisionLog:
                 (person, queue, component_id),
             )
 
-    def _switch(self, kind: Any, person: str, where: dict[str, Any]) -> Entry | None:
+    def _switch(
+        self, kind: Kind, person: str, expected: str, where: dict[str, Any]
+    ) -> Entry | None:
         # Found and written in one turn: two notebooks of a person cannot take back the same act.
         with self._transaction() as database:
-            ledger = Ledger(_read(database, person=person))
-            found = ledger.undoable(person) if kind == "undo" else ledger.redoable(person)
-            if found is None:
+            done, undone = undo_stacks(database.execute(_STACK, (person,)))
+            found = done if kind == "undo" else undone
+            if not found or (expected and found[-1] != expected):
                 return None
-            act = Act(kind, found.act.component_id, found.act.images, target=found.id, **where)
-            return _insert(database, act, person)
+            component_id, images = database.execute(_PLACE_OF, (found[-1],)).fetchone()
+            images = tuple(json.loads(images))
+            return _insert(
+                database, Act(kind, component_id, images, target=found[-1], **where), person
+            )
 
     @contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection]:
@@ -209,6 +225,14 @@ class DecisionLog:
                 database.execute("COMMIT")
             finally:
                 database.close()  # which takes back what was not committed
+
+
+def _is_there(path: Path) -> bool:
+    """Tell whether there is a file with something in it: an empty one was never finished."""
+    try:
+        return path.stat().st_size > 0
+    except OSError:
+        return False
 
 
 def _address(path: Path, mode: str) -> str:
@@ -268,7 +292,7 @@ def _insert(database: sqlite3.Connection, act: Act, person: str) -> Entry:
 def _store(database: sqlite3.Connection, entry: Entry) -> Entry:
     act = entry.act
     cursor = database.execute(
-        "INSERT INTO acts VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO acts VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             entry.id,
             entry.at,
@@ -276,6 +300,7 @@ def _store(database: sqlite3.Connection, entry: Entry) -> Entry:
             act.kind,
             int(act.component_id),
             json.dumps(act.images, ensure_ascii=False),
+            act.settles,
             act.target,
             act.queue,
             act.blind,
@@ -291,10 +316,8 @@ def _store(database: sqlite3.Connection, entry: Entry) -> Entry:
     return Entry(act, entry.id, entry.at, entry.person, number)
 
 
-def _read(
-    database: sqlite3.Connection, *, after: int = 0, person: str | None = None
-) -> list[Entry]:
-    which = {"after": after, "person": person}
+def _read(database: sqlite3.Connection, *, after: int = 0) -> list[Entry]:
+    which = {"after": after}
     if not database.in_transaction:  # both in one look, between which nobody writes
         database.execute("BEGIN")
     cells: dict[int, list[Change]] = {}
@@ -304,13 +327,14 @@ def _read(
 
 
 def _entry(row: tuple[Any, ...], changes: list[Change]) -> Entry:
-    number, entry_id, at, person, kind, component_id, images, target, queue, *rest = row
-    blind, probability, seconds = rest
+    number, entry_id, at, person, kind, component_id, images, settles, target, *rest = row
+    queue, blind, probability, seconds = rest
     act = Act(
         kind,
         component_id,
         tuple(json.loads(images)),
         tuple(changes),
+        bool(settles),
         target,
         queue,
         bool(blind),

@@ -5,32 +5,34 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 
-from peta_viz.curation.acts import Cell, Ledger
+from peta_viz.curation.acts import Cell, Entry, Ledger
 from peta_viz.curation.decisions import Decisions, raw_value
-from peta_viz.curation.queues import done_by
+from peta_viz.curation.queues import done_by, fitting, members_of
 from peta_viz.imageset import ImageSet
 
 
 def conflicts(imageset: ImageSet, decisions: Decisions) -> pd.DataFrame:
-    """List the cells about which people who both decided upon a component do not agree.
+    """List the cells about which people who both settled a component do not agree.
 
-    What a person left as it was counts as what they said. Notes are nobody's conflict, and of
-    components it counts whether two images were left together, not what the parts are called.
+    A person says what was there when they last acted on the component; where they looked blindly,
+    what was raw and what they did themselves. Notes and the verdict "good" are nobody's conflict.
 
     Returns
     -------
     DataFrame
         One row per cell and pair of people: `component_id` (int64), `image_id`, `field`, `label`,
-        `person`, `says`, `other`, `other_says` (text).
+        `person`, `says`, `other`, `other_says` (text). Of the field ``component`` they say which
+        other images show the same.
 
     """
-    views = _views(decisions)
+    views = _views(imageset, decisions)
     rows = []
-    for (person, mine), (other, theirs) in combinations(views.items(), 2):
-        for component, cell in _shared_cells(mine, theirs, decisions):
-            says, other_says = _says(imageset, mine, cell), _says(imageset, theirs, cell)
-            if says != other_says:
-                rows.append((component, *cell, person, says, other, other_says))
+    for person, other in combinations(views, 2):
+        for component, cells in _disputed(imageset, views[person], views[other]).items():
+            for cell in cells:
+                says = [views[one].says(component, cell) for one in (person, other)]
+                if says[0] != says[1]:
+                    rows.append((component, *cell, person, says[0], other, says[1]))
     columns = ["component_id", *Cell._fields, "person", "says", "other", "other_says"]
     frame = pd.DataFrame(rows, columns=columns)
     texts = dict.fromkeys(columns[1:], "str")
@@ -52,21 +54,23 @@ def agreement(imageset: ImageSet, decisions: Decisions) -> pd.DataFrame:
         compared), `agree` (their share) and `kappa` (NaN where both said one and the same of all).
 
     """
-    views = _views(decisions)
+    views = _views(imageset, decisions)
     rows = []
-    for (person, mine), (other, theirs) in combinations(views.items(), 2):
-        disputed = _disputed(imageset, mine, theirs, decisions)
+    for person, other in combinations(views, 2):
+        pair = (views[person], views[other])
+        disputed = _disputed(imageset, *pair)
         for head in imageset.heads:
-            own = [(image, label) for image, label in disputed if label in head.labels]
+            cells = [
+                (component, cell)
+                for component, found in disputed.items()
+                for cell in found
+                if cell.field == "label" and cell.label in head.labels
+            ]
             if head.kind == "exclusive":
-                images = dict.fromkeys(image for image, _ in own)
-                said = [
-                    [_class(imageset, view, image, head.labels) for image in images]
-                    for view in (mine, theirs)
-                ]
+                images = dict.fromkeys((component, cell.image_id) for component, cell in cells)
+                said = [[view.classes(*image, head.labels) for image in images] for view in pair]
             else:
-                cells = [Cell(image, "label", label) for image, label in own]
-                said = [[_says(imageset, view, cell) for cell in cells] for view in (mine, theirs)]
+                said = [[view.says(*place) for place in cells] for view in pair]
             if said[0]:
                 equal = float(np.mean([a == b for a, b in zip(*said, strict=True)]))
                 rows.append((person, other, head.name, len(said[0]), equal, kappa(*said)))
@@ -97,48 +101,60 @@ def adjudication(imageset: ImageSet, decisions: Decisions) -> pd.DataFrame:
     )
 
 
-def _views(decisions: Decisions) -> dict[str, Ledger]:
-    return {person: decisions.of_persons([person]).ledger() for person in decisions.persons}
+class _View:
+    """What one person says: of each component they settled, as of their last act on it."""
+
+    def __init__(self, imageset: ImageSet, ledger: Ledger, acts: list[Entry], person: str) -> None:
+        self.imageset = imageset
+        self.settled = done_by(acts, person)
+        own = [entry for entry in ledger.told() if entry.person == person]
+        self._blind = Ledger(entry for entry in own if entry.act.blind or entry.act.target)
+        self._all = ledger
+        self._last = {e.act.component_id: e for e in acts if e.person == person}
+
+    def value(self, component: int, cell: Cell) -> str:
+        """Return what a cell was when this person last acted on the component."""
+        last = self._last[component]
+        view = self._blind if last.act.blind else self._all
+        now = view.value(cell, last.order)
+        return raw_value(self.imageset, cell) if now is None else now
+
+    def says(self, component: int, cell: Cell) -> str:
+        """Return the same; of a component which other images are together with this one."""
+        if cell.field != "component":
+            return self.value(component, cell)
+        own = self.value(component, cell)
+        images = self._last[component].act.images
+        others = [i for i in images if self.value(component, Cell(i, "component")) == own]
+        return ", ".join(sorted(set(others) - {cell.image_id}))
+
+    def classes(self, component: int, image: str, labels: tuple[str, ...]) -> str:
+        """Return the class of an image, or all if there are several."""
+        cells = [Cell(image, "label", label) for label in labels]
+        return " + ".join(c.label for c in cells if self.value(component, c) == "yes")
 
 
-def _shared_cells(mine: Ledger, theirs: Ledger, decisions: Decisions) -> list[tuple[int, Cell]]:
-    """Return what one of two people changed in components that both decided upon."""
-    both = done_by(mine) & done_by(theirs)
-    touched = {*mine.standing(), *theirs.standing()}
-    home = {
-        image: entry.act.component_id for entry in decisions.entries for image in entry.act.images
-    }
-    return sorted(
-        (home[cell.image_id], cell)
-        for cell in touched
-        if cell.field in ("label", "image", "mark") and home.get(cell.image_id) in both
-    )
+def _views(imageset: ImageSet, decisions: Decisions) -> dict[str, _View]:
+    ledger = decisions.ledger()
+    acts = fitting(ledger.acts(), members_of(imageset))
+    return {person: _View(imageset, ledger, acts, person) for person in decisions.persons}
 
 
-def _disputed(
-    imageset: ImageSet, mine: Ledger, theirs: Ledger, decisions: Decisions
-) -> list[tuple[str, str]]:
-    """Return the images and labels that are contested raw, or were changed by one of the two."""
-    both = done_by(mine) & done_by(theirs)
-    found = {
-        (cell.image_id, cell.label)
-        for _, cell in _shared_cells(mine, theirs, decisions)
-        if cell.field == "label"
-    }
-    own = imageset.images[imageset.images["component_id"].isin(both)]
-    labels, known = imageset.labels.loc[own.index], imageset.known.loc[own.index]
-    for ids in own.groupby("component_id").groups.values():
-        carried, answered = labels.loc[ids].sum(), known.loc[ids].sum()
+def _disputed(imageset: ImageSet, mine: _View, theirs: _View) -> dict[int, list[Cell]]:
+    """Return, of components that both settled, what is contested raw or was ever touched."""
+    found = {}
+    for component in sorted(mine.settled & theirs.settled):
+        images = mine._last[component].act.images  # noqa: SLF001 - of this module
+        labels, known = imageset.labels.loc[list(images)], imageset.known.loc[list(images)]
+        carried, answered = labels.sum(), known.sum()
         contested = labels.columns[(carried > 0) & (carried < answered)]
-        found |= {(str(image), str(label)) for image in ids for label in contested}
-    return sorted(found)
+        cells = {Cell(image, "label", str(label)) for image in images for label in contested}
+        for view in (mine, theirs):
+            for image in images:
+                cells |= {c for c in view._all.touched(image) if _matters(c)}  # noqa: SLF001
+        found[component] = sorted(cells)
+    return found
 
 
-def _says(imageset: ImageSet, view: Ledger, cell: Cell) -> str:
-    now = view.value(cell)
-    return raw_value(imageset, cell) if now is None else now
-
-
-def _class(imageset: ImageSet, view: Ledger, image: str, labels: tuple[str, ...]) -> str:
-    carried = [one for one in labels if _says(imageset, view, Cell(image, "label", one)) == "yes"]
-    return " + ".join(carried)
+def _matters(cell: Cell) -> bool:
+    return cell.field != "note" and cell[1:] != ("mark", "good")

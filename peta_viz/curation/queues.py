@@ -1,17 +1,18 @@
 """Queues: which components a person looks at, and in which order."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from peta_viz.agreement import component_ids, count_labels
-from peta_viz.curation.acts import Ledger
+from peta_viz.curation.acts import Entry, Ledger
 from peta_viz.errors import InvalidDataError
 from peta_viz.evaluation import component_sources
 from peta_viz.flips import flips
 from peta_viz.imageset import ImageSet
+from peta_viz.links import Links
 
 BY = ("influence", "flips", "similarity")
 
@@ -23,6 +24,7 @@ def make_queue(
     by: str = "influence",
     sides: Collection[str] = (),
     predictions: pd.DataFrame | None = None,
+    pairs: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """Order components by how much a look at them is worth, and leave out where it is nothing.
 
@@ -36,12 +38,14 @@ def make_queue(
         ``"influence"``: how much macro F1, mean over heads, hangs on the contested labels: each
         counts as one in so many that carry it on its side, and rare ones so more than common ones.
         ``"flips"``: how many heads and seeds turned from wrong in A to right in B and C, or back.
-        ``"similarity"``: the weakest link first (a column `weakest_link`). Or the name of a column
-        of `components`, greatest first, from above 0.
+        ``"similarity"``: the weakest link first. Or the name of a column of `components`, greatest
+        first, from above 0.
     sides
         Only components on these sides of the split, such as ``["validation"]``.
     predictions
         As `run_experiments` returns; for ``"flips"``.
+    pairs
+        Similar pairs, as `find_pairs` returns; for ``"similarity"``.
 
     Returns
     -------
@@ -54,14 +58,12 @@ def make_queue(
         If there is no such order or side, or what it needs was not given.
 
     """
-    score = _score(imageset, components, by, predictions)
+    if by == "similarity":
+        score = _weakness(imageset, pairs)
+    else:
+        score = _score(imageset, components, by, predictions)
     if sides:
-        there = _sides(imageset)
-        unknown = sorted(set(sides) - set(there))
-        if unknown:
-            words = f"no side {', '.join(unknown)}; there are {', '.join(sorted(set(there)))}"
-            raise InvalidDataError("the queue", [words])
-        score = score[there.reindex(score.index).isin(list(sides)).to_numpy()]
+        score = score[_on(imageset, sides).reindex(score.index).to_numpy()]
     ordered = score.sort_values(ascending=False, kind="stable")
     return pd.DataFrame(
         {"component_id": ordered.index.astype("int64"), "score": ordered.to_numpy(dtype="float64")}
@@ -76,19 +78,17 @@ def influence(imageset: ImageSet) -> "pd.Series[float]":
     Series
         float64 by `component_id`: over its contested labels the sum of
         1 / (heads × labels in the head × components that carry the label on the same side).
+        Labels in no head are taken for one more head.
 
     """
     counts = count_labels(imageset)
     carried, known = counts.carried.to_numpy(), counts.known.to_numpy()
     contested = (carried > 0) & (carried < known)
-    placed = {label: head for head in imageset.heads for label in head.labels}
-    heads = max(1, len(imageset.heads))
-    share = np.array(
-        [
-            1 / (heads * len(placed[name].labels)) if name in placed else 0.0
-            for name in counts.carried.columns
-        ]
-    )
+    sizes = {label: len(head.labels) for head in imageset.heads for label in head.labels}
+    alone = [name for name in counts.carried.columns if name not in sizes]
+    sizes |= dict.fromkeys(alone, len(alone))
+    heads = len(imageset.heads) + bool(alone)
+    share = np.array([1 / (heads * sizes[name]) for name in counts.carried.columns])
     sides = "split" in imageset.images.columns
     side = _sides(imageset).reindex(counts.carried.index) if sides else None
     weights = np.zeros(contested.shape)
@@ -119,7 +119,7 @@ def strata_of(
     """
     several = components[components["size"] > 1]
     if sides:
-        several = several[_sides(imageset).reindex(several.index).isin(list(sides)).to_numpy()]
+        several = several[_on(imageset, sides).reindex(several.index).to_numpy()]
     source = component_sources(imageset).reindex(several.index)
     agree = several["contested"].map({True: "contested", False: "agreed"})
     return (source.astype("str") + ", " + agree.astype("str")).rename("stratum")
@@ -148,7 +148,14 @@ def draw_components(
         which this one was drawn). Look at them blindly, and in this order: then what was done when
         you stop is a random part, too.
 
+    Raises
+    ------
+    InvalidDataError
+        If there is no component.
+
     """
+    if not len(strata):
+        raise InvalidDataError("the drawing", ["there is no component of two images and more"])
     rng = np.random.default_rng(seed)
     sizes = strata.value_counts().sort_index()
     shares = _shares(sizes, count, least)
@@ -212,23 +219,63 @@ def estimate_share(
     return float(share), float(min(low, share)), float(max(high, share))
 
 
-def done_by(ledger: Ledger, persons: Iterable[str] | None = None) -> set[int]:
-    """Return the components that were decided upon, by these people or by anybody."""
-    wanted = None if persons is None else set(persons)
+def members_of(imageset: ImageSet) -> dict[int, frozenset[str]]:
+    """Return the ids of the images of every component."""
+    found: dict[int, list[str]] = {}
+    ids = imageset.images.index.tolist()
+    for component, image_id in zip(component_ids(imageset).tolist(), ids, strict=True):
+        found.setdefault(component, []).append(image_id)
+    return {component: frozenset(images) for component, images in found.items()}
+
+
+def fitting(entries: Iterable[Entry], members: Mapping[int, frozenset[str]]) -> list[Entry]:
+    """Keep the entries about components as they are; others are of another clustering."""
+    return [
+        entry
+        for entry in entries
+        if members.get(entry.act.component_id) == frozenset(entry.act.images)
+    ]
+
+
+def done_by(entries: Iterable[Entry], person: str = "", *, blind: bool = False) -> set[int]:
+    """Return the components that were settled, by one person or by anybody.
+
+    Parameters
+    ----------
+    entries
+        Acts that stand, as `Ledger.acts` returns.
+    person
+        By whom; by anybody if it is empty.
+    blind
+        Only what was decided blindly counts.
+
+    """
     return {
         entry.act.component_id
-        for entry in ledger.acts()
-        if wanted is None or entry.person in wanted
+        for entry in entries
+        if entry.act.settles
+        and (not person or entry.person == person)
+        and (entry.act.blind or not blind)
     }
 
 
 def second_opinions(
-    queue: pd.DataFrame, ledger: Ledger, person: str, share: float, *, seed: int = 0
+    imageset: ImageSet,
+    queue: pd.DataFrame,
+    ledger: Ledger,
+    person: str,
+    share: float,
+    *,
+    seed: int = 0,
 ) -> pd.DataFrame:
-    """Leave out what others have decided, but for a share of it that is to be judged again.
+    """Leave out what others have settled, but for a share of it that is to be judged again.
+
+    Look at these blindly: an opinion that knows the first one is none.
 
     Parameters
     ----------
+    imageset
+        Images with `component_id`.
     queue
         As `make_queue` or `draw_components` return.
     ledger
@@ -236,13 +283,13 @@ def second_opinions(
     person
         Who is to judge.
     share
-        From 0 to 1: of what others decided. The same components for everybody, drawn by `seed`.
+        From 0 to 1: of what others settled. The same components for everybody, drawn by `seed`.
     seed
         For the drawing.
 
     """
-    own = done_by(ledger, [person])
-    others = done_by(ledger) - own
+    acts = fitting(ledger.acts(), members_of(imageset))
+    others = done_by(acts) - done_by(acts, person)
     chance = {
         component: np.random.default_rng([seed, int(component)]).random() for component in others
     }
@@ -256,8 +303,6 @@ def second_opinions(
 def _score(
     imageset: ImageSet, components: pd.DataFrame, by: str, predictions: pd.DataFrame | None
 ) -> "pd.Series[float]":
-    if by == "similarity" and "weakest_link" in components:
-        return -components["weakest_link"].dropna().astype("float64")
     if by == "influence":
         score = influence(imageset)
     elif by == "flips":
@@ -271,6 +316,24 @@ def _score(
         known = ", ".join([*BY, *map(str, components.select_dtypes("number").columns)])
         raise InvalidDataError("the queue", [f"there is no order {by!r}; there are {known}"])
     return score[score > 0]
+
+
+def _weakness(imageset: ImageSet, pairs: pd.DataFrame | None) -> "pd.Series[float]":
+    if pairs is None:
+        raise InvalidDataError("the queue", ["the weakest links are found in pairs: give them"])
+    codes, ids = pd.factorize(component_ids(imageset), sort=True)
+    weakest = Links.of(imageset.images.index, pairs).weakest(codes.astype(np.int64))
+    index = pd.Index(ids[weakest.index], name="component_id")
+    return -weakest["similarity"].astype("float64").set_axis(index)
+
+
+def _on(imageset: ImageSet, sides: Collection[str]) -> "pd.Series[bool]":
+    there = _sides(imageset)
+    unknown = sorted(set(sides) - set(there))
+    if unknown:
+        words = f"no side {', '.join(unknown)}; there are {', '.join(sorted(set(there)))}"
+        raise InvalidDataError("the queue", [words])
+    return there.isin(list(sides))
 
 
 def _sides(imageset: ImageSet) -> "pd.Series[str]":

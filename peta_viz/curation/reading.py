@@ -12,6 +12,7 @@ from peta_viz.errors import InvalidDataError
 from peta_viz.imageset import ImageSet
 
 LOG_FILE = "decisions.sqlite"
+_TRAINED = "trained_decisions.parquet"
 
 
 class Correction(Protocol):
@@ -52,7 +53,9 @@ def read_curation(path: str | Path) -> Cleaning | Decisions:
     raise InvalidDataError(str(path), [words])
 
 
-def cleaning_of_run(folder: str | Path, cleaned_by: str) -> Cleaning | Decisions:
+def cleaning_of_run(
+    folder: str | Path, cleaned_by: str, *, trained: bool = False
+) -> Cleaning | Decisions:
     """Return what makes the cleaned image set of a run: its strategies, or its people.
 
     Parameters
@@ -61,6 +64,8 @@ def cleaning_of_run(folder: str | Path, cleaned_by: str) -> Cleaning | Decisions
         The run folder.
     cleaned_by
         ``"strategies"`` (``cleaning.parquet``) or ``"people"`` (``decisions.sqlite``).
+    trained
+        Of people: not what they have decided by now, but what `keep_trained` kept.
 
     Raises
     ------
@@ -73,11 +78,17 @@ def cleaning_of_run(folder: str | Path, cleaned_by: str) -> Cleaning | Decisions
     if cleaned_by != "people":
         words = f'expected "strategies" or "people", but got {cleaned_by!r}'
         raise InvalidDataError("cleaned_by", [words])
-    decisions = decisions_of_run(folder)
+    decisions = Decisions.read(Path(folder) / _TRAINED) if trained else decisions_of_run(folder)
     if not decisions.ledger().standing():
         words = f"nobody has changed anything yet: there is nothing in {LOG_FILE}"
         raise InvalidDataError("the decisions", [words])
     return decisions
+
+
+def keep_trained(folder: str | Path, cleaning: Cleaning | Decisions) -> None:
+    """Keep what models are trained on, for decisions go on being made."""
+    if isinstance(cleaning, Decisions):
+        cleaning.write(Path(folder) / _TRAINED)
 
 
 def curation_of_run(
@@ -93,4 +104,5 @@ def curation_of_run(
 def decisions_of_run(folder: str | Path) -> Decisions:
     """Return what people decided in a run folder; nothing if there is no log."""
     path = Path(folder) / LOG_FILE
-    return Decisions.of(DecisionLog(path, make=False).since() if path.exists() else [])
+    begun = path.is_file() and path.stat().st_size > 0
+    return Decisions.of(DecisionLog(path, make=False).since() if begun else [])

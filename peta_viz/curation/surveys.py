@@ -1,42 +1,22 @@
 """What components that were drawn at random and judged blindly say of all of them."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 
 import pandas as pd
 
-from peta_viz.curation.acts import Entry, Ledger
-from peta_viz.curation.decisions import Decisions
-from peta_viz.curation.queues import estimate_share, strata_of
+from peta_viz.curation.acts import Cell, Ledger
+from peta_viz.curation.decisions import Decisions, raw_value
+from peta_viz.curation.queues import done_by, estimate_share, fitting, members_of, strata_of
 from peta_viz.imageset import ImageSet
 
-
-def _marked(*names: str) -> Callable[[list[Entry]], bool]:
-    def found(entries: list[Entry]) -> bool:
-        marks: dict[str, str] = {}
-        for entry in entries:
-            for change in entry.act.changes:
-                if change.cell.field == "mark":
-                    marks[change.cell.label] = change.after
-        return any(marks.get(name) == "yes" for name in names)
-
-    return found
-
-
-def _does(*fields: str) -> Callable[[list[Entry]], bool]:
-    def found(entries: list[Entry]) -> bool:
-        return any(c.cell.field in fields for entry in entries for c in entry.act.changes)
-
-    return found
-
-
-FINDINGS: dict[str, Callable[[list[Entry]], bool]] = {
-    "labels changed": _does("label"),
-    "label error": _marked("label error"),
-    "different persons": _does("component"),
-    "images dropped": _does("image"),
-    "model mistake": _marked("model mistake"),
-    "bad": _marked("bad"),
-    "undecidable": _marked("unsure"),
+FINDINGS: dict[str, tuple[str, str]] = {  # the field, and of marks which one
+    "labels changed": ("label", ""),
+    "label error": ("mark", "label error"),
+    "different persons": ("component", ""),
+    "images dropped": ("image", ""),
+    "model mistake": ("mark", "model mistake"),
+    "bad": ("mark", "bad"),
+    "undecidable": ("mark", "unsure"),
 }
 
 
@@ -54,30 +34,39 @@ def survey(
     imageset, components, sides
         As for `strata_of`.
     decisions
-        Only acts that were made blindly, in a component that was drawn, count.
+        Only acts that were made blindly, in a component that was drawn and is settled, count.
 
     Returns
     -------
     DataFrame
-        One row per finding: `components` that were looked at, `found` (how many of them), `share`
-        (of all components of two and more on these sides, each stratum with its weight), `low` and
-        `high` (95 %). Strata of which no component was looked at are left out of all. Empty if
-        there is no blind decision.
+        One row per finding: `components` that were looked at, `found` (in how many of them
+        something stands that is not as it was), `share` (of all components of two and more on these
+        sides, each stratum with its weight), `low` and `high` (95 %). Strata of which no component
+        was looked at are left out of all. Empty if there is no blind decision.
 
     """
     strata = strata_of(imageset, components, sides=sides)
-    by_component: dict[int, list[Entry]] = {}
-    for entry in Ledger(decisions.entries).acts():
-        drawn = entry.act.blind and entry.act.probability is not None
-        if drawn and entry.act.component_id in strata.index:
-            by_component.setdefault(entry.act.component_id, []).append(entry)
-    if not by_component:
+    # Only these: what was seen and done otherwise would be no random part.
+    blind = Ledger(e for e in decisions.entries if e.act.blind or e.act.target)
+    acts = fitting(blind.acts(), members_of(imageset))
+    drawn = [entry for entry in acts if entry.act.probability is not None]
+    looked_at = sorted(done_by(drawn) & set(strata.index))
+    if not looked_at:
         return pd.DataFrame(columns=["components", "found", "share", "low", "high"])
-    looked_at = strata[list(by_component)].unique()
-    known = strata[strata.isin(looked_at)]
+    home = imageset.images["component_id"]
+    changed: dict[int, list[Cell]] = {one: [] for one in looked_at}
+    for cell, (after, _) in blind.standing().items():
+        component = int(home[cell.image_id])
+        if component in changed and after != raw_value(imageset, cell):
+            changed[component].append(cell)
+    known = strata[strata.isin(strata[looked_at].unique())]
     rows = {}
-    for name, rule in FINDINGS.items():
-        judged = pd.Series({one: rule(entries) for one, entries in by_component.items()})
+    for name, what in FINDINGS.items():
+        found = {
+            one: any((c.field, c.label if c.field == "mark" else "") == what for c in cells)
+            for one, cells in changed.items()
+        }
+        judged = pd.Series(found)
         share, low, high = estimate_share(known, judged)
         rows[name] = (len(judged), int(judged.sum()), share, low, high)
     columns = ["components", "found", "share", "low", "high"]

@@ -2,24 +2,27 @@
 
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from peta_viz.curation.acts import MARKS, VERDICTS, Act, Cell, Entry, Ledger
+from peta_viz.curation.acts import MARKS, Act, Cell, Entry, Ledger
 from peta_viz.curation.case import NO, UNKNOWN, YES, Case, NothingToDoError
 from peta_viz.curation.decisions import check_known
 from peta_viz.curation.log import DecisionLog
-from peta_viz.curation.queues import done_by
-from peta_viz.errors import InvalidDataError
+from peta_viz.curation.queues import done_by, fitting, members_of
+from peta_viz.errors import DecisionLogError, InvalidDataError
 from peta_viz.widgets.catalogue import Catalogue
 from peta_viz.widgets.rows import text
 
+_RECENT = 1_000  # entries in which one looks for what others have just done
 _SAID = {
     "relabel": "relabelled",
     "accept": "settled",
     "split": "split off",
+    "join": "put back",
     "drop": "dropped",
     "restore": "took back in",
     "mark": "marked",
@@ -45,7 +48,8 @@ class Desk:
     name
         Of the queue: the place in it is kept by this name.
     blind
-        Show neither predictions nor where the component comes from nor what others decided.
+        Show neither predictions nor where the component comes from, nor what was decided otherwise
+        than blindly by this person.
     predictions
         As `run_experiments` returns.
 
@@ -74,6 +78,10 @@ class Desk:
         self.order: list[int] = self.queue["component_id"].tolist()
         self.ledger = Ledger()
         self._seen = 0
+        self._blindly = Ledger()  # what this person decided blindly
+        self._members = members_of(catalogue.imageset)
+        self.acts: list[Entry] = []
+        self._described = 0
         self._codes = {int(one): code for code, one in enumerate(catalogue.components.index)}
         self._said = {} if predictions is None or blind else _probabilities(predictions)
         self.refresh()
@@ -93,29 +101,33 @@ class Desk:
         if entries:
             self._seen = entries[-1].number
             self.ledger.add(entries)
+            own = [entry for entry in entries if entry.person == self.person]
+            # What was done blindly may be taken back otherwise.
+            self._blindly.add(entry for entry in own if entry.act.blind or entry.act.target)
+            self.acts = fitting(self.view.acts(), self._members)
+
+    @property
+    def view(self) -> Ledger:
+        """What is shown of what was decided."""
+        return self._blindly if self.blind else self.ledger
 
     def case(self, component: int) -> Case:
         """Look at a component."""
         rows = self.catalogue.members(self._codes[component])
-        return Case.of(self.catalogue.imageset, self.ledger, component, rows)
+        return Case.of(self.catalogue.imageset, self.view, component, rows)
 
     def go(self, place: int) -> None:
-        """Move to a place; the end is one after the last.
-
-        Raises
-        ------
-        DecisionLogError
-            If the place cannot be kept; the move is made all the same.
-
-        """
+        """Move to a place; the end is one after the last."""
         self.place = min(max(place, 0), len(self.order))
         self._since = time.monotonic()
         if self.component is not None:
-            self.log.keep_place(self.person, self.name, self.component)
+            # Where one was is no decision: without it one begins at the first open component.
+            with suppress(DecisionLogError):
+                self.log.keep_place(self.person, self.name, self.component)
 
     def next_open(self, place: int) -> int:
-        """Return the first place from `place` on that this person has not decided, or the end."""
-        done = done_by(self.ledger, [self.person])
+        """Return the first place from `place` on that this person has not settled, or the end."""
+        done = done_by(self.acts, self.person)
         for number in range(place, len(self.order)):
             if self.order[number] not in done:
                 return number
@@ -134,21 +146,31 @@ class Desk:
             If the request makes no sense.
 
         """
+        before = self._described
+        self.refresh()
         if what in ("undo", "redo"):
-            return self._switch(what)
+            return self._switch(what, str(content.get("expected", "")))
         component = self.component
         if component is None or content.get("component") != component:
             raise NothingToDoError("this component is not on top any more")
-        case = self.case(component)
-        entry = self.log.write(self._act(case, what, content), self.person)
+        if self._changed_since(before, component):
+            raise NothingToDoError("somebody has just changed this component: look again")
+        entry = self.log.write(self._act(self.case(component), what, content), self.person)
         self.refresh()
         words = described(entry)
-        if self._is_settled(what, component):
+        if entry.act.settles:
             self.go(self.next_open(self.place + 1))
         elif what == "accept" and not content.get("head"):
-            words += "; where the images are evenly divided, it is left to you"
+            words += "; where no more than half of the images agree, it is left to you"
         self._since = time.monotonic()
         return words
+
+    def _changed_since(self, number: int, component: int) -> bool:
+        """Tell whether anything that is shown of a component was written after a place."""
+        return any(
+            entry.number > number and entry.act.component_id == component
+            for entry in self.view.told()[-_RECENT:]
+        )
 
     def _act(self, case: Case, what: str, content: Mapping[str, Any]) -> Act:
         chosen = [case.ids[case.rows.tolist().index(row)] for row in content.get("rows", [])]
@@ -184,29 +206,17 @@ class Desk:
             "seconds": round(time.monotonic() - self._since, 3),
         }
 
-    def _switch(self, kind: str) -> str:
-        where = {"queue": self.name, "blind": self.blind}
-        done = (self.log.undo if kind == "undo" else self.log.redo)(self.person, **where)
+    def _switch(self, kind: str, expected: str) -> str:
+        switch = self.log.undo if kind == "undo" else self.log.redo
+        done = switch(self.person, expected, queue=self.name, blind=self.blind)
         if done is None:
             words = "to take back" if kind == "undo" else "to do again"
-            raise NothingToDoError(f"there is nothing {words}")
+            raise NothingToDoError(f"there is nothing {words}, or it is something else by now")
         self.refresh()
         target = self.ledger.entries[done.act.target]
         if target.act.component_id in self.order:
             self.go(self.order.index(target.act.component_id))
         return f"{_SAID[kind]}: {described(target)}"
-
-    def _is_settled(self, what: str, component: int) -> bool:
-        """Tell whether a person is through with a component after an act."""
-        case = self.case(component)
-        if what in ("accept", "copy"):
-            return not case.contested().any()
-        if what == "drop":
-            return not case.kept.any()
-        kept = [one for one, there in zip(case.ids, case.kept, strict=True) if there]
-        return what == "mark" and any(
-            case.value(Cell(one, "mark", verdict)) == YES for one in kept for verdict in VERDICTS
-        )
 
     def facts(self) -> dict[str, Any]:
         """Collect what never changes while one sits here."""
@@ -225,16 +235,16 @@ class Desk:
     def progress(self) -> dict[str, Any]:
         """Count what is done and what is left of the queue, and how long it takes."""
         queued = set(self.order)
-        standing = [e for e in self.ledger.acts() if e.act.component_id in queued]
+        standing = [entry for entry in self.acts if entry.act.component_id in queued]
         own = [entry for entry in standing if entry.person == self.person]
-        done = {entry.act.component_id for entry in own}
+        done = done_by(own)
         times: dict[int, float] = {}
         for entry in own:
             component = entry.act.component_id
             times[component] = times.get(component, 0.0) + entry.act.seconds
         others: dict[str, set[int]] = {}
         for entry in standing:
-            if entry.person != self.person and not self.blind:
+            if entry.person != self.person and entry.act.settles:
                 others.setdefault(entry.person, set()).add(entry.act.component_id)
         return {
             "done": len(done),
@@ -242,17 +252,19 @@ class Desk:
             "changed": len({e.act.component_id for e in own if _changes_labels(e)}),
             "seconds": float(np.median(list(times.values()))) if times else 0.0,
             "others": sorted([name, len(found)] for name, found in others.items()),
+            "foreign": len(self.view.acts()) - len(self.acts),
         }
 
     def describe(self) -> dict[str, Any]:
         """Describe the component on top, and how far one is."""
         undo, redo = self.ledger.undoable(self.person), self.ledger.redoable(self.person)
+        self._described = self._seen
         state = {
             "place": self.place,
             "total": len(self.order),
             "progress": self.progress(),
-            "undo": described(undo) if undo else "",
-            "redo": described(redo) if redo else "",
+            "undo": [undo.id, described(undo)] if undo else None,
+            "redo": [redo.id, described(redo)] if redo else None,
             "coming": self._coming(),
         }
         if self.component is None:
@@ -262,12 +274,7 @@ class Desk:
             mark: _share([case.value(Cell(one, "mark", mark)) for one in case.ids])
             for mark in MARKS
         }
-        deciders = {
-            entry.person
-            for entry in self.ledger.acts()
-            if entry.act.component_id == case.component_id
-            and (not self.blind or entry.person == self.person)
-        }
+        deciders = {e.person for e in self.acts if e.act.component_id == case.component_id}
         suggested = set(case.suggest_split(self.catalogue.links))
         return {
             **state,
@@ -276,7 +283,7 @@ class Desk:
             "images": [
                 {
                     "row": int(row),
-                    "id": case.ids[place],
+                    "id": "" if self.blind else case.ids[place],
                     "aspect": float(self.catalogue.aspects[row]),
                     "group": int(case.groups[place]),
                     "kept": bool(case.kept[place]),
@@ -311,7 +318,7 @@ class Desk:
         open_ones = case.contested()
         carried, known = before.sum(axis=0), catalogue.known[case.rows].sum(axis=0)
         disputed = open_ones | ((carried > 0) & (carried < known))
-        touched = {cell.label for one in case.ids for cell in self.ledger.touched(one)}
+        touched = {cell.label for one in case.ids for cell in self.view.touched(one)}
         found = [
             self._label(case, column, bool(disputed[column]), bool(open_ones[column]))
             for column in self._head_order(case)
@@ -368,7 +375,7 @@ def described(entry: Entry) -> str:
         what = labels[0] if len(labels) == 1 else f"{len(labels)} labels"
         words += f" ({what}, {_count(images)})" if cells else " (nothing to change)"
     elif act.kind == "mark":
-        names = [c.cell.label for c in act.changes if c.after == YES]
+        names = [change.cell.label for change in act.changes if change.after == YES]
         words = f"marked {names[0]}" if names else "took a mark away"
     elif act.kind != "note":
         words += f" {_count(images)}"
@@ -386,7 +393,7 @@ def _count(images: int) -> str:
 
 
 def _changes_labels(entry: Entry) -> bool:
-    return any(change.cell.field != "mark" for change in entry.act.changes)
+    return any(change.cell.field not in ("mark", "note") for change in entry.act.changes)
 
 
 def _states(case: Case, column: int) -> str:

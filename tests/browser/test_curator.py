@@ -250,6 +250,64 @@ def test_nothing_is_shown_as_saved_before_it_is(sit, page):
     assert seat.kinds() == ["accept"]
 
 
+def test_a_key_that_is_held_down_decides_once(sit, page):
+    seat = sit()
+    first = seat.component
+    page.keyboard.down("Enter")
+    for _ in range(8):
+        page.keyboard.down("Enter")  # the browser's own repeats
+        seat.answered()
+    page.keyboard.up("Enter")
+    seat.settle()
+    assert seat.kinds() == ["accept"]
+    assert seat.component != first
+    seat.press("Shift+Enter")
+    assert seat.kinds() == ["accept"]
+
+
+def test_a_note_is_written_before_the_click_that_ends_it(sit, page):
+    seat = sit()
+    seat.press("t")
+    page.keyboard.type("green bag")
+    page.locator("[data-deed='good']").click()
+    page.wait_for_function("() => document.querySelector('.pv-curator').dataset.place === '1'")
+    assert seat.kinds() == ["note", "mark"]
+
+
+def test_a_note_that_is_being_typed_stays(sit, page):
+    seat = sit()
+    page.evaluate("window.model.silent = true")
+    page.keyboard.press("e")
+    page.keyboard.press("t")
+    page.keyboard.type("green bag")
+    page.evaluate("window.model.speak()")
+    seat.settle()
+    assert page.locator("input[aria-label=note]").input_value() == "green bag"
+
+
+def test_the_keys_go_on_after_a_button_was_pressed_by_key(sit, page):
+    seat = sit()
+    page.locator(".pv-set button").first.focus()
+    page.keyboard.press("Enter")
+    seat.answered()
+    seat.settle()
+    before = len(seat.kinds())
+    seat.press("e")
+    assert len(seat.kinds()) == before + 1
+
+
+def test_a_choice_outlives_a_key_that_came_too_early(sit, page):
+    seat = sit()
+    page.keyboard.press("4")
+    page.evaluate("window.model.silent = true")
+    page.keyboard.press("y")
+    page.keyboard.press("d")
+    page.evaluate("window.model.speak()")
+    seat.settle()
+    assert seat.chosen() == 1
+    assert "drop" not in seat.kinds()
+
+
 def test_what_could_not_be_written_is_told(sit, page):
     seat = sit()
     first = seat.component

@@ -52,7 +52,9 @@ class Table:
     def do(self, name, *arguments, person="Ada"):
         act = getattr(self.case, name)(*arguments)
         number = len(self.entries)
-        self.entries.append(Entry(act, f"e{number:03}", f"t{number:03}", person))
+        self.entries.append(
+            Entry(act, f"e{number:03}", f"2026-01-01T00:00:00.{number:06}+00:00", person)
+        )
         return act
 
     def curated(self):
@@ -117,10 +119,36 @@ def test_what_was_split_off_is_a_component_of_its_own(table):
     assert table.case.contested().tolist() == [False, False, False, True, False]
     assert changed(table.do("accept")) == {}  # y: one of two
     curated = table.curated()
-    assert curated.images["component_id"].tolist() == [5, 5, 10, 5, 9]
-    for images, words in ([], "choose"), (["c"], "all images of their group"):
+    ids = curated.images["component_id"].tolist()
+    assert ids[:2] + ids[3:] == [5, 5, 5, 9]
+    assert ids[2] > 9
+    for images, words in ([], "choose"), (["a", "b", "d"], "all images of their group"):
         with pytest.raises(NothingToDoError, match=words):
             table.case.split(images)
+
+
+def test_a_whole_part_goes_back(table):
+    table.do("split", ["c", "d"])
+    assert table.do("split", ["c", "d"]).kind == "join"
+    assert table.case.groups.tolist() == [0, 0, 0, 0]
+    assert table.curated().images["component_id"].tolist() == [5, 5, 5, 5, 9]
+
+
+def test_the_majority_of_a_head_is_more_than_half(table):
+    table.do("relabel", "m", "no", ["b", "d"])
+    # Of four one is m, one f, two nothing: nobody can tell.
+    assert changed(table.case.accept("sex")) == {}
+
+
+def test_through_with_it_or_not(table):
+    assert not table.case.relabel("x", "no").settles
+    assert not table.case.mark("label error").settles
+    assert table.case.mark("unsure").settles
+    assert table.case.accept().settles
+    assert not table.case.accept("sex").settles  # x and y are still contested
+    assert table.case.drop(["a", "b", "c", "d"]).settles
+    assert not table.case.drop(["a"]).settles
+    assert not table.case.note("?").settles
 
 
 def links(*pairs):

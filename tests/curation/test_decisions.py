@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from peta_viz import Head, ImageSet
 from peta_viz.curation.acts import Act, Cell, Change, Entry, Ledger
-from peta_viz.curation.decisions import Decisions
+from peta_viz.curation.decisions import Decisions, part_id
 from peta_viz.errors import InvalidDataError
 
 IDS = ["a", "b", "c", "d"]
@@ -18,6 +18,10 @@ LABELS = ["m", "f", "x"]
 BEFORE = {"label": "unknown", "mark": "no", "image": "in", "component": "0", "note": ""}
 settings.register_profile("small", max_examples=40, deadline=None)
 settings.load_profile("small")
+
+
+def when(number):
+    return f"2026-01-01T00:00:00.{number:06}+00:00"
 
 
 def imageset():
@@ -65,7 +69,7 @@ def histories(draw):
             if found is None:
                 continue
             act = Act(kind, 0, target=found.id)
-        entries.append(Entry(act, f"{number:03}{person}", f"t{number:03}", person))
+        entries.append(Entry(act, f"{number:03}{person}", when(number), person))
     return entries
 
 
@@ -81,7 +85,7 @@ def act(kind="relabel", *changes, component=0, **more):
 
 
 def entry(number, what, person="Ada"):
-    return Entry(what, f"e{number}", f"t{number:03}", person)
+    return Entry(what, f"e{number}", when(number), person)
 
 
 @given(histories(), st.randoms(use_true_random=False))
@@ -129,7 +133,7 @@ def test_when_all_is_taken_back_the_set_is_raw(entries):
     for person in PEOPLE:
         while (last := Ledger(entries).undoable(person)) is not None:
             undo = Act("undo", 0, target=last.id)
-            entries.append(Entry(undo, f"u{len(entries):03}", f"u{len(entries):03}", person))
+            entries.append(Entry(undo, f"u{len(entries):03}", when(100 + len(entries)), person))
     curated = Decisions.of(entries).apply(imageset())
     added = ["label_error", "model_mistake", "verdict", "note"]
     assert not curated.images[["label_error", "model_mistake"]].to_numpy().any()
@@ -146,10 +150,10 @@ def test_undo_and_redo_come_back_to_the_same(entries):
         last = Ledger(entries).undoable(person)
         if last is None:
             continue
-        back = [*entries, Entry(Act("undo", 0, target=last.id), "u", "u", person)]
+        back = [*entries, Entry(Act("undo", 0, target=last.id), "u", when(200), person)]
         again = Ledger(back).redoable(person)
         assert again == last
-        there = [*back, Entry(Act("redo", 0, target=last.id), "v", "v", person)]
+        there = [*back, Entry(Act("redo", 0, target=last.id), "v", when(201), person)]
         assert Ledger(there).standing() == before
         assert Ledger(there).undoable(person) == last
 
@@ -184,7 +188,9 @@ def test_what_each_field_does():
     )
     curated = decisions.apply(imageset())
     assert curated.images.index.tolist() == ["a", "b", "c"]
-    assert curated.images["component_id"].tolist() == [0, 0, 8]
+    ids = curated.images["component_id"].tolist()
+    assert ids[:2] == [0, 0]
+    assert ids[2] == part_id("0/p") > 2**40
     assert not curated.labels.loc["a", "x"]
     assert curated.known.loc["b"].tolist() == [False, True, True]
     assert not curated.labels.loc["b", "m"]
@@ -201,6 +207,38 @@ def test_what_each_field_does():
     assert len(diff) == 7
 
 
+def test_what_the_user_has_under_the_same_name_stays():
+    own = imageset().with_columns(note=["mine", "", "", ""])
+    decisions = Decisions.of(
+        [
+            entry(1, act("mark", (("b", "mark", "good"), "no", "yes"))),
+            entry(2, act("mark", (("b", "mark", "bad"), "no", "yes")), "Bo"),
+            entry(3, act("note", (("a", "note"), "", "theirs"))),
+        ]
+    )
+    curated = decisions.apply(own)
+    assert curated.images["note"].tolist() == ["mine", "", "", ""]
+    assert curated.images["note (decided)"].tolist() == ["theirs", "", "", ""]
+    assert curated.images["verdict"].tolist() == ["", "bad", "", ""]  # the last one
+
+
+def test_what_was_changed_back_is_no_change():
+    back = [
+        entry(1, act("drop", (("a", "image"), "in", "out"))),
+        entry(2, act("restore", (("a", "image"), "out", "in"))),
+        entry(3, act("mark", (("a", "mark", "label error"), "no", "yes"))),
+        entry(4, act("mark", (("a", "mark", "label error"), "yes", "no"))),
+    ]
+    summary = Decisions.of(back).summary()
+    assert summary.loc["Ada", ["acts", "images", "images_out", "label error"]].tolist() == [
+        4,
+        0,
+        0,
+        0,
+    ]
+    assert Decisions.of(back).diff(imageset()).empty
+
+
 def test_the_summary_counts_by_person():
     undone = act("relabel", (("a", "label", "f"), "no", "yes"))
     entries = [
@@ -210,12 +248,12 @@ def test_the_summary_counts_by_person():
         ),
         entry(3, undone),
         entry(4, Act("undo", 0, target="e3")),
-        entry(5, act("accept", component=7, seconds=30), "Bo"),
+        entry(5, act("accept", component=7, seconds=30, settles=True), "Bo"),
     ]
     found = Decisions.of(entries).summary()
     assert found.loc[
         "Ada", ["acts", "undone", "components", "images", "labels_changed", "bad"]
-    ].tolist() == [2, 1, 1, 2, 1, 1]
+    ].tolist() == [2, 1, 0, 2, 1, 1]
     assert found.loc["Bo", ["acts", "components", "images", "minutes"]].tolist() == [1, 1, 0, 0.5]
     assert Decisions.of(entries).of_persons(["Bo"]).persons == ["Bo"]
 
@@ -241,6 +279,8 @@ def test_a_table_of_something_else_is_refused():
         ("kind", "shout", "no kind 'shout'"),
         ("field", "mood", "no field 'mood'"),
         ("after", "perhaps", "holds 'perhaps', not yes, no, unknown"),
+        ("at", "2026-05-01 10:00", "does not say in which zone"),
+        ("at", "01/05/2026", "Invalid isoformat"),
     ]:
         with pytest.raises(InvalidDataError, match=words):
             Decisions.from_table(good.assign(**{column: value}))

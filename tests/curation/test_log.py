@@ -104,8 +104,8 @@ def test_a_half_written_act_is_taken_back(log, tmp_path):
     database.execute("PRAGMA cache_size = 1")  # so that it reaches the file before the commit
     database.execute("BEGIN IMMEDIATE")
     for number in range(2000):
-        values = (f"i{number}", "t", "Bo", "accept", 1, "[]", "", "", 0, None, 0.0)
-        database.execute(f"INSERT INTO acts VALUES (NULL, {', '.join('?' * 11)})", values)
+        values = (f"i{number}", "t", "Bo", "accept", 1, "[]", 0, "", "", 0, None, 0.0)
+        database.execute(f"INSERT INTO acts VALUES (NULL, {', '.join('?' * 12)})", values)
     for suffix in ("", "-journal"):
         shutil.copy(f"{log.path}{suffix}", tmp_path / f"left.sqlite{suffix}")
     database.close()
@@ -122,6 +122,30 @@ def test_entries_of_another_log_are_taken_once(log, tmp_path):
     assert log.extend(other.since()) == 0
     assert [entry.id for entry in log.since()][1] == before.id
     assert log.redo("Bo").act.target == before.id
+
+
+def test_a_time_without_a_zone_stays_out(log):
+    first = log.write(relabel(), "Ada")
+    for at in ("2099-05-01 10:00:00", "01/05/2024 10:00"):
+        with pytest.raises(ValueError, match=r"zone|isoformat"):
+            log.extend([type(first)(relabel(), at, at, "Bo")])
+    log.extend([type(first)(relabel(), "x", "2026-01-01T02:00:00+02:00", "Bo")])
+    assert log.since()[-1].at == "2026-01-01T00:00:00.000000+00:00"
+    log.write(relabel(), "Ada")
+
+
+def test_what_is_undone_is_what_was_meant(log):
+    first = log.write(relabel("yes"), "Ada")
+    log.write(relabel("no"), "Ada")
+    assert log.undo("Ada", expected=first.id) is None
+    assert len(log.since()) == 2
+
+
+def test_a_file_that_was_never_finished_is_begun_anew(tmp_path):
+    (tmp_path / "a.sqlite").touch()
+    log = DecisionLog(tmp_path / "a.sqlite")
+    log.write(relabel(), "Ada")
+    assert len(log.since()) == 1
 
 
 def test_time_never_runs_backwards(log):

@@ -18,37 +18,57 @@ def imageset(make_set):
     return make_set(rows).with_columns(component_id=[0, 0, 1, 1, 2, 2])
 
 
+class Room:
+    """People act, each seeing what stands by then; or only what they did themselves."""
+
+    def __init__(self, imageset):
+        self.imageset = imageset
+        self.entries = []
+
+    def do(self, person, component, name, *arguments, blind=False):
+        rows = np.flatnonzero(self.imageset.images["component_id"] == component)
+        own = [e for e in self.entries if not blind or (e.person == person and e.act.blind)]
+        case = Case.of(self.imageset, Ledger(own), component, rows)
+        act = getattr(case, name)(*arguments, blind=blind)
+        number = len(self.entries)
+        self.entries.append(Entry(act, f"e{number}", f"t{number:02}", person))
+
+    @property
+    def decisions(self):
+        return Decisions.of(self.entries)
+
+
 @pytest.fixture
-def said(imageset):
-    """What Ada and Bo say of component 0 and 1; only Bo looked at 2."""
-    entries = []
+def room(imageset):
+    return Room(imageset)
 
-    def do(person, component, name, *arguments):
-        rows = np.flatnonzero(imageset.images["component_id"] == component)
-        own = Ledger([entry for entry in entries if entry.person == person])
-        act = getattr(Case.of(imageset, own, component, rows), name)(*arguments)
-        number = len(entries)
-        entries.append(Entry(act, f"e{number}", f"t{number:02}", person))
 
-    do("Ada", 0, "relabel", "y", "yes", ["b"])
-    do("Bo", 0, "relabel", "y", "no", ["a"])
-    do("Ada", 1, "accept")
-    do("Bo", 1, "drop", ["d"])
-    do("Bo", 2, "relabel", "x", "no", ["e"])
-    return Decisions.of(entries)
+@pytest.fixture
+def said(room):
+    """Both looked at 0 and 1 blindly; only Bo at 2."""
+    room.do("Ada", 0, "relabel", "y", "yes", ["b"], blind=True)
+    room.do("Bo", 0, "relabel", "y", "no", ["a"], blind=True)
+    room.do("Ada", 1, "mark", "good", blind=True)
+    room.do("Bo", 1, "drop", ["d"], blind=True)
+    room.do("Bo", 1, "mark", "unsure", ["c"], blind=True)
+    room.do("Bo", 2, "mark", "good", blind=True)
+    for person in ("Ada", "Bo"):
+        room.do(person, 0, "accept", blind=True)
+    return room.decisions
 
 
 def test_conflicts_are_listed(imageset, said):
     found = conflicts(imageset, said)
-    assert found[["image_id", "field", "says", "other_says"]].to_numpy().tolist() == [
-        ["a", "label", "yes", "no"],
-        ["b", "label", "yes", "no"],
-        ["d", "image", "in", "out"],
+    assert found[["image_id", "field", "label", "says", "other_says"]].to_numpy().tolist() == [
+        ["a", "label", "y", "yes", "no"],
+        ["b", "label", "y", "yes", "no"],
+        ["c", "mark", "unsure", "no", "yes"],
+        ["d", "image", "", "in", "out"],
     ]
     assert set(found["person"]) == {"Ada"}
     assert set(found["other"]) == {"Bo"}
     queue = adjudication(imageset, said)
-    assert queue.to_numpy().tolist() == [[0, 2], [1, 1]]
+    assert queue.sort_values("component_id").to_numpy().tolist() == [[0, 2], [1, 2]]
     assert conflicts(imageset, said.of_persons(["Bo"])).empty
     assert adjudication(imageset, said.of_persons(["Bo"])).empty
 
@@ -58,6 +78,26 @@ def test_agreement_is_about_what_is_disputed(imageset, said):
     row = found[found["cells"] > 0].iloc[0]
     # y of a and b: Ada says yes twice, Bo no twice.
     assert (row["cells"], row["agree"], row["kappa"]) == (2, 0.0, 0.0)
+
+
+def test_who_sees_an_answer_and_agrees_is_no_conflict(imageset, room):
+    room.do("Ada", 0, "relabel", "y", "yes", ["b"])
+    room.do("Ada", 0, "accept")
+    room.do("Bo", 0, "accept")  # and sees that it is settled
+    assert conflicts(imageset, room.decisions).empty
+    assert agreement(imageset, room.decisions)["agree"].tolist() == [1.0]
+    room.do("Bo", 0, "relabel", "y", "no", ["b"])
+    assert conflicts(imageset, room.decisions)["image_id"].tolist() == ["b"]
+
+
+def test_parted_or_together_is_a_conflict(imageset, room):
+    room.do("Ada", 2, "split", ["e"], blind=True)
+    room.do("Ada", 2, "mark", "good", blind=True)
+    room.do("Bo", 2, "mark", "good", blind=True)
+    found = conflicts(imageset, room.decisions)
+    assert found[["image_id", "field", "says", "other_says"]].to_numpy().tolist() == [
+        ["e", "component", "", "f"]
+    ]
 
 
 def test_kappa_is_scikit_learns():

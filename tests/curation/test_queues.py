@@ -24,10 +24,15 @@ def imageset(make_set):
     return found.with_columns(split=["train"] * 2 + ["test"] * 6)
 
 
-def ledger(*acts):
+def ledger(*acts, images=lambda component: (f"i{component}",), **more):
     return Ledger(
         [
-            Entry(Act("accept", component), f"e{n}", f"t{n:02}", person)
+            Entry(
+                Act("accept", component, images(component), settles=True, **more),
+                f"e{n}",
+                f"t{n:03}",
+                person,
+            )
             for n, (component, person) in enumerate(acts)
         ]
     )
@@ -50,20 +55,21 @@ def test_rare_labels_weigh_more(imageset):
 
 
 def test_the_queue_begins_with_what_matters_most(imageset):
-    components = measure_components(imageset).assign(
-        own=[0.0, 1, 3, 2, 0], weakest_link=[0.9, 0.8, 0.95, np.nan, np.nan]
-    )
+    components = measure_components(imageset).assign(own=[0.0, 1, 3, 2, 0])
+    rows = [("a", "b", 0.9), ("c", "d", 0.8), ("e", "f", 0.95), ("f", "g", 0.7)]
+    pairs = pd.DataFrame(rows, columns=["first", "second", "similarity"])
     assert make_queue(imageset, components)["component_id"].tolist() == [0, 1]
     assert make_queue(imageset, components, by="own")["component_id"].tolist() == [2, 3, 1]
-    ordered = make_queue(imageset, components, by="similarity")
+    ordered = make_queue(imageset, components, by="similarity", pairs=pairs)
     assert ordered["component_id"].tolist() == [1, 0, 2]
     assert make_queue(imageset, components, sides=["test"])["component_id"].tolist() == [1]
     with pytest.raises(InvalidDataError, match="no order 'fame'; there are influence, flips"):
         make_queue(imageset, components, by="fame")
     with pytest.raises(InvalidDataError, match="no side valid; there are test, train"):
         make_queue(imageset, components, sides=["valid"])
-    with pytest.raises(InvalidDataError, match="give them"):
-        make_queue(imageset, components, by="flips")
+    for by in ("flips", "similarity"):
+        with pytest.raises(InvalidDataError, match="give them"):
+            make_queue(imageset, components, by=by)
 
 
 def test_components_are_drawn_by_stratum():
@@ -110,17 +116,34 @@ def test_the_interval_holds_what_is_true():
     assert held >= 54
 
 
-def test_what_others_did_comes_again_now_and_then():
+def test_labels_in_no_head_have_their_weight(imageset):
+    bare = type(imageset)(imageset.images, imageset.labels, imageset.known, ())
+    assert (influence(bare) > 0).tolist() == [True, True, False, False, False]
+
+
+def test_nothing_cannot_be_drawn_from():
+    with pytest.raises(InvalidDataError, match="no component of two images and more"):
+        draw_components(pd.Series([], dtype="str"), 5)
+
+
+def test_what_others_did_comes_again_now_and_then(make_set):
+    imageset = make_set({f"i{n}": "x" for n in range(400)}).with_columns(component_id=range(400))
     queue = pd.DataFrame({"component_id": range(400), "score": 1.0})
     done = ledger(*[(n, "Bo") for n in range(300)], (0, "Ada"))
-    assert done_by(done, ["Ada"]) == {0}
-    assert len(done_by(done)) == 300
-    none = second_opinions(queue, done, "Ada", 0)
-    assert none["component_id"].tolist() == [0, *range(300, 400)]
-    some = second_opinions(queue, done, "Ada", 0.2)
+    assert done_by(done.acts(), "Ada") == {0}
+    assert len(done_by(done.acts())) == 300
+    assert done_by(done.acts(), blind=True) == set()
+
+    def again(person, share, ledger=done):
+        return second_opinions(imageset, queue, ledger, person, share)["component_id"].tolist()
+
+    assert again("Ada", 0) == [0, *range(300, 400)]
+    some = again("Ada", 0.2)
     assert 30 < len(some) - 101 < 90
-    pd.testing.assert_frame_equal(some, second_opinions(queue, done, "Ada", 0.2))
+    assert some == again("Ada", 0.2)
     # Others get the same ones, and none twice.
-    third = set(second_opinions(queue, done, "Cy", 0.2)["component_id"])
-    assert set(some["component_id"]) - {0} <= third
-    assert len(second_opinions(queue, done, "Ada", 1)) == 400
+    assert set(some) - {0} <= set(again("Cy", 0.2))
+    assert len(again("Ada", 1)) == 400
+    # What was decided of another clustering says nothing of this one.
+    other = ledger((3, "Bo"), images=lambda _: ("i3", "i4"))
+    assert len(again("Ada", 0, other)) == 400

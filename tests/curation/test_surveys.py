@@ -38,12 +38,11 @@ def test_only_blind_decisions_count_and_each_with_its_weight(imageset):
 
     def do(component, name, *arguments, blind=True):
         rows = np.flatnonzero(imageset.images["component_id"] == component)
-        case = Case.of(imageset, Ledger(entries), component, rows)
+        case = Case.of(imageset, Ledger(entries), component, rows)  # as it then stands
         where = {"blind": blind, "probability": 0.5 if blind else None}
         act = getattr(case, name)(*arguments, **where)
         number = len(entries)
         entries.append(Entry(act, f"e{number}", f"t{number:02}", "Ada"))
-        return case
 
     components = measure_components(imageset)
     assert survey(imageset, components, Decisions.of([])).empty
@@ -52,6 +51,10 @@ def test_only_blind_decisions_count_and_each_with_its_weight(imageset):
     do(0, "mark", "unsure")
     do(0, "mark", "good")  # and not unsure any more
     do(8, "split", ["08a"])
+    do(8, "mark", "good")
+    do(4, "mark", "label error")  # and skipped: it is not settled
+    do(1, "drop", ["01a"])
+    do(1, "drop", ["01a"])  # and back in
     do(12, "mark", "unsure")
     do(9, "mark", "good")
     do(13, "mark", "label error", blind=False)

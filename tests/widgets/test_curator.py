@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from peta_viz.curation.log import DecisionLog
-from peta_viz.errors import InvalidDataError
+from peta_viz.errors import DecisionLogError, InvalidDataError
 from peta_viz.widgets.curator import Curator, who_am_i
 from tests.browser.scenes import pairs_of, street
 
@@ -69,7 +69,7 @@ def test_it_begins_with_what_matters_most(talk):
     assert state["progress"]["left"] == 2
     names = [label[0] for label in state["labels"] if label[1]]
     assert names == [{0: "hat", 1: "bag"}[state["component"]]]
-    assert (state["undo"], state["redo"], state["said"], state["refused"]) == ("", "", "", "")
+    assert (state["undo"], state["redo"], state["said"], state["refused"]) == (None, None, "", "")
 
 
 def test_one_key_settles_a_component(talk, imageset, log):
@@ -83,6 +83,7 @@ def test_one_key_settles_a_component(talk, imageset, log):
         "changed": 1,
         "seconds": 0,
         "others": [],
+        "foreign": 0,
     }
     curated = talk.curator.decisions.apply(imageset)
     own = curated.labels[curated.images["component_id"] == first]
@@ -111,7 +112,7 @@ def test_undo_leads_to_where_it_was(talk):
     state = talk.act("undo")
     assert state["component"] == first
     assert state["progress"]["done"] == 0
-    assert state["redo"].startswith(f"component {first}: settled")
+    assert state["redo"][1].startswith(f"component {first}: settled")
     assert "nothing to take back" in talk.act("undo")["refused"]
     assert talk.act("redo")["progress"]["done"] == 1
 
@@ -191,6 +192,86 @@ def test_others_are_seen_but_not_blindly(sit):
     assert blind["progress"]["others"] == []
     assert blind["deciders"] == []
     assert blind["facts"] == []
+
+
+def test_blind_is_without_what_was_decided_otherwise(sit):
+    queue = pd.DataFrame({"component_id": CONTESTED, "probability": 0.5})
+    first = sit(queue=queue)
+    first.act("accept")  # by Ada, who saw everything
+    sit(person="Bo", queue=queue).act("mark", mark="bad")
+    blind = sit(blind=True, name="blind", queue=queue)
+    state = blind.ask()
+    assert (state["component"], state["progress"]["done"]) == (0, 0)
+    assert [label[0] for label in state["labels"] if label[2]] == ["hat"]  # as it is raw
+    assert state["marks"]["bad"] == ""
+    assert {image["id"] for image in state["images"]} == {""}
+    state = blind.act("accept")
+    assert "hat" in state["said"]
+    assert state["component"] == 1
+    assert blind.ask("go", place=0)["deciders"] == ["Ada"]
+
+
+def test_what_is_not_settled_stays_open(talk):
+    first = talk.curator.current
+    talk.act("mark", mark="label error")
+    talk.act("note", text="look again")
+    talk.act("relabel", label="coat", value="unknown", rows=[talk.ask()["images"][0]["row"]])
+    second = talk.ask("go", place=1)
+    assert second["progress"]["done"] == 0
+    assert second["progress"]["changed"] == 1
+    state = talk.act("mark", mark="good")
+    assert state["component"] is None
+    assert state["progress"]["left"] == 1
+    assert talk.ask("next", place=0)["component"] == first
+
+
+def test_what_somebody_just_changed_is_looked_at_again(sit, log):
+    ada, bo = sit(), sit(person="Bo")
+    ada.ask()
+    bo.act("mark", mark="label error")
+    refused = ada.act("accept")
+    assert "somebody has just changed this component" in refused["refused"]
+    assert refused["marks"]["label error"] == "all"
+    assert len(log.since()) == 1
+    assert ada.act("accept")["refused"] == ""
+
+
+def test_undo_takes_back_what_it_says(sit):
+    one, two = sit(name="one"), sit(name="two")
+    offered = one.act("mark", mark="label error")["undo"]
+    two.ask()
+    two.act("mark", mark="model mistake")
+    assert "something else by now" in one.act("undo", expected=offered[0])["refused"]
+    state = one.ask()
+    assert "model mistake" in state["undo"][1]
+    assert one.act("undo", expected=state["undo"][0])["refused"] == ""
+
+
+def test_acts_about_another_clustering_are_said_to_be(sit, imageset):
+    sit().act("accept")
+    components = imageset.images["component_id"].where(lambda ids: ids != 0, 500)
+    other = sit(imageset=imageset.with_columns(component_id=components)).ask()
+    assert other["progress"]["foreign"] == 1
+    assert other["progress"]["done"] == 0
+
+
+def test_a_place_that_cannot_be_kept_is_no_act_refused(talk, log, monkeypatch):
+    def full(*_):
+        raise DecisionLogError(log.path, "the disk is full")
+
+    monkeypatch.setattr(talk.curator._desk.log, "keep_place", full)
+    state = talk.act("accept")
+    assert state["refused"] == ""
+    assert state["said"]
+    assert len(log.since()) == 1
+
+
+def test_all_images_out_can_still_be_marked(talk):
+    first = talk.curator.current
+    rows = [image["row"] for image in talk.ask()["images"]]
+    assert talk.act("drop", rows=rows)["component"] != first
+    talk.ask("go", place=0)
+    assert talk.act("mark", mark="bad")["said"].endswith("marked bad")
 
 
 def test_what_another_notebook_decides_comes_in(sit):

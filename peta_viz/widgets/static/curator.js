@@ -96,20 +96,23 @@ class View {
 
   // The conversation.
 
-  /** Ask, and show what comes back; until then nothing else is asked. */
+  /** Ask, and show what comes back; until then nothing else is asked. Returns whether it was done. */
   async ask(message) {
-    if (this.busy) return;
+    // A click on a button takes the focus from the note, which is written first.
+    if (this.busy && this.noting) await this.noting;
+    if (this.busy) return false;
     this.busy = true;
     this.root.toggleAttribute("data-busy", true);
     const answer = await this.wire.ask(message).catch((error) => this.fail(error));
     this.busy = false;
     this.root.toggleAttribute("data-busy", false);
     if (answer) this.take(answer[0]);
+    return Boolean(answer) && !answer[0].refused;
   }
 
   async act(message) {
-    await this.ask({ kind: "act", component: this.state?.component, ...message });
-    if (!this.state.refused && (message.what === "split" || message.what === "drop")) this.sheet.choose([]);
+    const done = await this.ask({ kind: "act", component: this.state?.component, ...message });
+    if (done && (message.what === "split" || message.what === "drop")) this.sheet.choose([]);
   }
 
   take(state) {
@@ -119,7 +122,11 @@ class View {
     this.problem.textContent = state.refused;
     this.problem.hidden = !state.refused;
     if (state.said) this.saved = state.said;
+    const page = this.root.getRootNode();
+    const focused = this.root.contains(page.activeElement);
     this.draw(moved);
+    // What had the focus may be drawn anew; without it the keys would lead nowhere.
+    if (focused && !this.root.contains(page.activeElement)) this.root.focus({ preventScroll: true });
     this.root.dataset.component = String(state.component ?? "");
     this.root.dataset.place = String(state.place);
     this.root.dataset.answers = String(Number(this.root.dataset.answers ?? 0) + 1);
@@ -155,7 +162,7 @@ class View {
       this.head();
       this.labels.draw(state, moved);
       this.sheet.draw(state, moved);
-      this.note.value = state.note;
+      if (moved || this.root.getRootNode().activeElement !== this.note) this.note.value = state.note;
       this.paint();
     } else this.finish();
     this.words();
@@ -195,6 +202,7 @@ class View {
     if (component !== null) parts.unshift(`${place + 1} of ${total}`);
     if (this.facts.queue) parts.push(`queue ${this.facts.queue}`);
     if (this.facts.blind) parts.push("blind");
+    if (progress.foreign) parts.push(`${progress.foreign} acts in the log are about components of another clustering`);
     this.progress.textContent = parts.join(" · ");
     this.bar.max = total;
     this.bar.value = progress.done;
@@ -212,7 +220,7 @@ class View {
       const free = { undo: Boolean(state.undo), redo: Boolean(state.redo), back: state.place > 0, drop: at && chosen > 0, copy: at && chosen === 1, skip: at }[deed] ?? at;
       button.disabled = !free;
       if (mark) button.setAttribute("aria-pressed", { all: "true", some: "mixed" }[state.marks?.[mark]] ?? "false");
-      if (deed === "undo" || deed === "redo") button.title = state[deed] ? `${deed}: ${state[deed]}` : `nothing to ${deed}`;
+      if (deed === "undo" || deed === "redo") button.title = state[deed] ? `${deed}: ${state[deed][1]}` : `nothing to ${deed}`;
     }
   }
 
@@ -252,8 +260,8 @@ class View {
       note: () => this.note.focus(),
       back: () => this.ask({ kind: "go", place: this.state.place - 1 }),
       skip: () => this.ask({ kind: "go", place: this.state.place + 1 }),
-      undo: () => this.act({ what: "undo" }),
-      redo: () => this.act({ what: "redo" }),
+      undo: () => this.act({ what: "undo", expected: this.state.undo?.[0] }),
+      redo: () => this.act({ what: "redo", expected: this.state.redo?.[0] }),
     }[name]();
   }
 
@@ -271,7 +279,8 @@ class View {
   }
 
   writeNote() {
-    if (this.state.component !== null && this.note.value !== this.state.note) this.act({ what: "note", text: this.note.value });
+    if (this.state.component === null || this.note.value === this.state.note) return;
+    this.noting = this.act({ what: "note", text: this.note.value }).finally(() => (this.noting = null));
   }
 
   key(event) {
@@ -283,6 +292,7 @@ class View {
     event.preventDefault();
     event.stopPropagation();
     const { deed, label, image, set } = what;
+    if (event.repeat && !label) return; // a key that is held down decides once
     if (deed) {
       const button = this.root.querySelector(`[data-deed="${deed}"]`);
       if (!button || !button.disabled) this.deed(deed);

@@ -6,7 +6,7 @@ export const BUTTONS = [
   { name: "accept", text: "Accept majority", keys: ["Enter", "a"], words: "give all images what most of them carry, and go on" },
   { name: "head", text: "This head", keys: ["h"], words: "give all images what most of them carry, of the head that the keys are at" },
   { name: "copy", text: "Like this one", keys: ["l"], words: "give all images what the chosen one carries, and go on" },
-  { name: "split", text: "Different persons", keys: ["p"], words: "split off the chosen images; without any, choose what seems to be somebody else" },
+  { name: "split", text: "Different persons", keys: ["p"], words: "split off the chosen images, or put a whole part back; without any, choose what seems to be somebody else" },
   { name: "drop", text: "Drop", keys: ["d"], words: "take the chosen images out, or back in" },
   { name: "good", text: "Good", keys: ["g"], mark: "good", words: "the labels are right as they are; go on" },
   { name: "bad", text: "Bad", keys: ["b"], mark: "bad", words: "of no use; go on" },
@@ -21,10 +21,10 @@ export const WAYS = [
   { name: "back", text: "Back", keys: ["ArrowLeft"], words: "the component before" },
   { name: "skip", text: "Skip", keys: ["ArrowRight", "s"], words: "the next component; this one stays open" },
   { name: "undo", text: "Undo", keys: ["z"], words: "take back what you did last" },
-  { name: "redo", text: "Redo", keys: ["Z"], words: "do it again" },
+  { name: "redo", text: "Redo", keys: ["Shift+z"], words: "do it again" },
 ];
 
-const SHOWN = { ArrowLeft: "←", ArrowRight: "→", Enter: "↵", Z: "⇧z" };
+const SHOWN = { ArrowLeft: "←", ArrowRight: "→", Enter: "↵", "Shift+z": "⇧z" };
 const SET = { y: "yes", n: "no", 0: "unknown" };
 const OTHERS = [
   ["1 … 9", "choose a picture, or let it go"],
@@ -44,12 +44,12 @@ export function keysHelp(id) {
 }
 
 /** What a key means: {deed}, {label: ±1}, {image: place}, {set: value}, {find}, {none}, {help}, or nothing. */
-export function meaning({ key, ctrlKey, metaKey, altKey, shiftKey }) {
+export function meaning({ key: pressed, ctrlKey, metaKey, altKey, shiftKey }) {
+  const key = pressed.length === 1 ? pressed.toLowerCase() : pressed; // whatever Caps Lock says
   if (altKey) return null;
-  if (ctrlKey || metaKey) {
-    if (key.toLowerCase() === "z") return { deed: shiftKey ? "redo" : "undo" };
-    return key.toLowerCase() === "y" ? { deed: "redo" } : null;
-  }
+  if (key === "z") return { deed: shiftKey ? "redo" : "undo" };
+  if (ctrlKey || metaKey) return key === "y" ? { deed: "redo" } : null;
+  if (shiftKey && key === "Enter") return null; // which runs a cell
   const button = [...BUTTONS, ...WAYS].find(({ keys }) => keys.includes(key));
   if (button) return { deed: button.name };
   if (key >= "1" && key <= "9" && key.length === 1) return { image: Number(key) - 1 };

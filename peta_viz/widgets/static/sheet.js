@@ -62,7 +62,7 @@ export class Sheet {
     return make(
       "figure",
       { "data-row": String(image.row), style: `--pv-aspect: ${image.aspect}` },
-      make("button", { type: "button", class: "pv-pick", title: `${image.id} (${number})`, "aria-label": `image ${number}, ${image.id}`, onclick: () => this.toggle(place) }, make("span", { class: "pv-key", text: number })),
+      make("button", { type: "button", class: "pv-pick", title: image.id ? `${image.id} (${number})` : number, "aria-label": `image ${number} ${image.id}`, onclick: () => this.toggle(place) }, make("span", { class: "pv-key", text: number })),
       make("span", { class: "pv-letter", hidden: true }),
       make("button", { type: "button", class: "pv-cell", hidden: true, onclick: () => this.onCell(image.row, NEXT[this.states[place]]) }),
     );
