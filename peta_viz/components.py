@@ -28,7 +28,6 @@ from peta_viz.links import (
     suggest_threshold,
     unique_pairs,
 )
-from peta_viz.links import connect as connect  # noqa: PLC0414 - splitting looks for it here
 
 Backend = Literal["fastdup", "exact"]
 

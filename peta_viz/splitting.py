@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 
 from peta_viz.agreement import component_ids
-from peta_viz.components import connect
 from peta_viz.errors import InvalidDataError, LeakError
 from peta_viz.imageset import ImageSet
+from peta_viz.links import connect
 
 
 class UnevenSplitWarning(UserWarning):
