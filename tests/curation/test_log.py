@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from peta_viz.curation import log as log_module
 from peta_viz.curation.acts import Act, Cell, Change
 from peta_viz.curation.log import DecisionLog
 from peta_viz.errors import DecisionLogError
@@ -186,6 +187,16 @@ def test_a_log_that_was_moved_away_is_noticed(log):
     with pytest.raises(DecisionLogError, match="not there"):
         log.write(relabel(), "Ada")
     assert not log.path.exists()
+
+
+def test_a_log_that_may_not_be_written_can_be_read(log, monkeypatch):
+    log.write(relabel(), "Ada")
+    address = log_module._address
+    # Root may write whatever it likes, so that rights are taken from the file's address.
+    monkeypatch.setattr(log_module, "_address", lambda path, _: address(path, "ro"))
+    assert len(DecisionLog(log.path).since()) == 1
+    with pytest.raises(DecisionLogError, match="it may not be written: give yourself the right"):
+        log.write(relabel(), "Bo")
 
 
 def test_a_full_disk_is_told_and_nothing_is_half_written(log):
