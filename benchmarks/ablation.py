@@ -192,6 +192,7 @@ def main() -> None:
         epochs=options.epochs,
         stem="grouped",
         targets="majority",
+        class_weights="none",
         min_component_size=options.min_component_size,
         weights=options.weights,
     )

@@ -295,6 +295,7 @@ def main() -> None:
             epochs=12,
             stem="grouped",
             min_component_size=2,
+            class_weights="none",
             targets=options.targets,
             weights=options.weights,
         )
@@ -312,6 +313,7 @@ def main() -> None:
             epochs=40,
             batch_size=64,
             min_component_size=2,
+            class_weights="none",
             targets=options.targets,
             weights=options.weights,
         )

@@ -89,7 +89,7 @@ class TrainConfig:
     weight_decay: float = 1e-4
     targets: TargetRule = "majority"
     loss: Loss = "cross_entropy"
-    class_weights: ClassWeights = "none"
+    class_weights: ClassWeights = "balanced"
     tune_thresholds: bool = False
     weights: str | None = "imagenet"
     min_component_size: int = 1
