@@ -193,6 +193,7 @@ def main() -> None:
         stem="grouped",
         targets="majority",
         class_weights="none",
+        tune_thresholds=False,
         min_component_size=options.min_component_size,
         weights=options.weights,
     )

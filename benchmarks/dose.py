@@ -296,6 +296,7 @@ def main() -> None:
             stem="grouped",
             min_component_size=2,
             class_weights="none",
+            tune_thresholds=False,
             targets=options.targets,
             weights=options.weights,
         )
@@ -314,6 +315,7 @@ def main() -> None:
             batch_size=64,
             min_component_size=2,
             class_weights="none",
+            tune_thresholds=False,
             targets=options.targets,
             weights=options.weights,
         )

@@ -129,7 +129,8 @@ def main() -> None:
     parser.add_argument("--cache", default="runs/cache")
     options = parser.parse_args()
     root = options.root or str(make_sample("data/sample"))
-    config = TrainConfig(height_px=options.height_px, width_px=options.width_px, weights=None)
+    size = {"height_px": options.height_px, "width_px": options.width_px}
+    config = TrainConfig(**size, stem="grouped", class_weights="none", weights=None)
     found = measure(read_peta(root), config, options.steps, options.rounds, options.cache)
     ours = found["ours, from the cache"]
     lines = ["| | images/s, median (least to most) | ours / this, median |", "| --- | --: | --: |"]

@@ -41,9 +41,9 @@ class TrainConfig:
     images_per_group
         k, 1 to 5: images of a component that are looked at together.
     stem
-        How k images become one answer: ``"grouped"`` (side by side in the channels; the first
-        convolution has k groups) or ``"shared"`` (each goes through the same trunk, and the mean
-        of their features is what the heads see; k times the work).
+        How k images become one answer: ``"shared"`` (each goes through the same trunk, and the mean
+        of their features is what the heads see; each image of a group once) or ``"grouped"`` (side
+        by side in the channels; the first convolution has k groups; the published way).
     batch_size
         Components per step.
     learning_rate
@@ -83,14 +83,14 @@ class TrainConfig:
     height_px: int = 128
     width_px: int = 64
     images_per_group: int = 3
-    stem: Stem = "grouped"
+    stem: Stem = "shared"
     batch_size: int = 32
     learning_rate: float = 1e-3
     weight_decay: float = 1e-4
     targets: TargetRule = "majority"
     loss: Loss = "cross_entropy"
     class_weights: ClassWeights = "balanced"
-    tune_thresholds: bool = False
+    tune_thresholds: bool = True
     weights: str | None = "imagenet"
     min_component_size: int = 1
     precision: Precision = "auto"
