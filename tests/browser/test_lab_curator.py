@@ -79,7 +79,7 @@ class Work:
         return self.page.locator(".pv-curator [role=status]").inner_text()
 
     def done(self):
-        return done_by(Ledger(self.log.since()), ["Ada"])
+        return done_by(Ledger(self.log.since()).acts(), "Ada")
 
 
 @pytest.fixture
