@@ -23,6 +23,9 @@ def test_public_names():
     assert peta_viz.__all__ == [
         "Cleaning",
         "ConfusionMatrix",
+        "Curator",
+        "DecisionLog",
+        "Decisions",
         "Flag",
         "Gallery",
         "Head",

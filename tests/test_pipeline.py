@@ -218,7 +218,7 @@ def test_an_own_table_with_hostile_text(tmp_path, write_image):
     )
     assert said.stdout.startswith("report: ")
     pages = [tmp_path / "out" / "index.html", *(tmp_path / "out" / "reports").iterdir()]
-    assert len(pages) == 5
+    assert len(pages) == 6
     for page in pages:
         assert "<script>alert" not in page.read_text()
     assert "&lt;script&gt;alert" in pages[0].read_text()
