@@ -30,44 +30,38 @@ class InvalidDataError(PetaVizError):
         super().__init__(f"{what} cannot be used:{shown}{rest}")
 
 
-class UnreadableImageError(PetaVizError):
-    """An image file cannot be decoded.
+class FileProblemError(PetaVizError):
+    """Something is wrong with one file.
 
     Parameters
     ----------
     path
         The file.
     reason
-        Why, in a few words.
+        Why, in a few words, and what to do.
 
     """
+
+    what = ""
 
     def __init__(self, path: str | Path, reason: str) -> None:
         self.path = Path(path)
         self.reason = reason
-        super().__init__(f"{path}: {reason}")
+        super().__init__(f"{self.what}{path}: {reason}")
+
+
+class UnreadableImageError(FileProblemError):
+    """An image file cannot be decoded."""
 
 
 class MissingPartError(PetaVizError):
     """An optional part (an extra, a model, weights) is needed and is not there."""
 
 
-class DecisionLogError(PetaVizError):
-    """A decision log cannot be read, or an act could not be written to it.
+class DecisionLogError(FileProblemError):
+    """A decision log cannot be read, or an act could not be written to it."""
 
-    Parameters
-    ----------
-    path
-        The log.
-    reason
-        Why, and what to do.
-
-    """
-
-    def __init__(self, path: str | Path, reason: str) -> None:
-        self.path = Path(path)
-        self.reason = reason
-        super().__init__(f"the decision log {path}: {reason}")
+    what = "the decision log "
 
 
 class LeakError(PetaVizError):
