@@ -208,6 +208,11 @@ class Ledger:
         return ((e.id, e.act.kind, e.act.target) for e in self.told() if e.person == person)
 
 
+def blindly(entries: Iterable[Entry]) -> list[Entry]:
+    """Keep what was done blindly, and all undo and redo: it may be taken back otherwise."""
+    return [entry for entry in entries if entry.act.blind or entry.act.target]
+
+
 def undo_stacks(entries: Iterable[tuple[str, str, str]]) -> tuple[list[str], list[str]]:
     """Find what can be taken back and what can be done again, the next one last.
 

@@ -5,7 +5,7 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 
-from peta_viz.curation.acts import Cell, Entry, Ledger
+from peta_viz.curation.acts import Cell, Entry, Ledger, blindly
 from peta_viz.curation.decisions import Decisions, raw_value
 from peta_viz.curation.queues import done_by, fitting, members_of
 from peta_viz.imageset import ImageSet
@@ -108,7 +108,7 @@ class _View:
         self.imageset = imageset
         self.settled = done_by(acts, person)
         own = [entry for entry in ledger.told() if entry.person == person]
-        self._blind = Ledger(entry for entry in own if entry.act.blind or entry.act.target)
+        self._blind = Ledger(blindly(own))
         self._all = ledger
         self._last = {e.act.component_id: e for e in acts if e.person == person}
 

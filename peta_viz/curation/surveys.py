@@ -4,7 +4,7 @@ from collections.abc import Collection
 
 import pandas as pd
 
-from peta_viz.curation.acts import Cell, Ledger
+from peta_viz.curation.acts import Cell, Ledger, blindly
 from peta_viz.curation.decisions import Decisions, raw_value
 from peta_viz.curation.queues import done_by, estimate_share, fitting, members_of, strata_of
 from peta_viz.imageset import ImageSet
@@ -47,7 +47,7 @@ def survey(
     """
     strata = strata_of(imageset, components, sides=sides)
     # Only these: what was seen and done otherwise would be no random part.
-    blind = Ledger(e for e in decisions.entries if e.act.blind or e.act.target)
+    blind = Ledger(blindly(decisions.entries))
     acts = fitting(blind.acts(), members_of(imageset))
     drawn = [entry for entry in acts if entry.act.probability is not None]
     looked_at = sorted(done_by(drawn) & set(strata.index))

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from peta_viz.curation.acts import MARKS, Act, Cell, Entry, Ledger
+from peta_viz.curation.acts import MARKS, Act, Cell, Entry, Ledger, blindly
 from peta_viz.curation.case import NO, UNKNOWN, YES, Case, NothingToDoError
 from peta_viz.curation.decisions import check_known
 from peta_viz.curation.log import DecisionLog
@@ -81,6 +81,7 @@ class Desk:
         self._blindly = Ledger()  # what this person decided blindly
         self._members = members_of(catalogue.imageset)
         self.acts: list[Entry] = []
+        self._foreign = 0  # acts about components of another clustering
         self._described = 0
         self._codes = {int(one): code for code, one in enumerate(catalogue.components.index)}
         self._said = {} if predictions is None or blind else _probabilities(predictions)
@@ -101,10 +102,10 @@ class Desk:
         if entries:
             self._seen = entries[-1].number
             self.ledger.add(entries)
-            own = [entry for entry in entries if entry.person == self.person]
-            # What was done blindly may be taken back otherwise.
-            self._blindly.add(entry for entry in own if entry.act.blind or entry.act.target)
-            self.acts = fitting(self.view.acts(), self._members)
+            self._blindly.add(blindly(e for e in entries if e.person == self.person))
+            standing = self.view.acts()
+            self.acts = fitting(standing, self._members)
+            self._foreign = len(standing) - len(self.acts)
 
     @property
     def view(self) -> Ledger:
@@ -174,7 +175,7 @@ class Desk:
 
     def _act(self, case: Case, what: str, content: Mapping[str, Any]) -> Act:
         chosen = [case.ids[case.rows.tolist().index(row)] for row in content.get("rows", [])]
-        where = self._where(case.component_id)
+        where = self._where()
         acts: dict[str, Callable[[], Act]] = {
             "accept": lambda: case.accept(str(content.get("head", "")), **where),
             "copy": lambda: case.copy(_only(chosen), **where),
@@ -196,13 +197,12 @@ class Desk:
             raise ValueError(f"there is no label {label!r} with the value {value!r}")
         return case.relabel(label, value, chosen or None, **where)
 
-    def _where(self, component: int) -> dict[str, Any]:
-        chances = self.queue.set_index("component_id").get("probability")
-        chance = None if chances is None else float(chances.loc[component])
+    def _where(self) -> dict[str, Any]:
+        chance = self.queue.iloc[self.place].get("probability")
         return {
             "queue": self.name,
             "blind": self.blind,
-            "probability": chance,
+            "probability": None if chance is None else float(chance),
             "seconds": round(time.monotonic() - self._since, 3),
         }
 
@@ -252,7 +252,7 @@ class Desk:
             "changed": len({e.act.component_id for e in own if _changes_labels(e)}),
             "seconds": float(np.median(list(times.values()))) if times else 0.0,
             "others": sorted([name, len(found)] for name, found in others.items()),
-            "foreign": len(self.view.acts()) - len(self.acts),
+            "foreign": self._foreign,
         }
 
     def describe(self) -> dict[str, Any]:
@@ -305,7 +305,7 @@ class Desk:
         first = images.iloc[self.catalogue.members(self._codes[component])[0]]
         named = {name: first[name] for name in ("subset", "split") if name in first}
         named |= {name: row[name] for name in ("weakest_link", "disagreement") if name in row}
-        queued = self.queue[self.queue["component_id"] == component].iloc[0]
+        queued = self.queue.iloc[self.place]
         named |= {name: queued[name] for name in ("score", "stratum") if name in queued}
         return [
             [name.replace("_", " "), text(value)] for name, value in named.items() if text(value)
