@@ -1,0 +1,1 @@
+"""How likely each label of each image is wrong, and what says so."""

@@ -1,0 +1,116 @@
+"""How often annotators err, and what that makes of a label that others speak against."""
+
+from dataclasses import dataclass, fields
+from typing import Self
+
+import numpy as np
+
+from peta_viz.quality.context import Floats, Mask, Wide
+
+_ROUNDS = 25
+# A label's own rates weigh against those of all labels as if it had been asked so often.
+_COMMON = 200.0
+_WEIGHTS = (0.0, 0.25, 0.5, 0.75, 1.0)
+_CHOICE_ROWS = 4_000
+
+
+@dataclass(frozen=True, eq=False)
+class Evidence:
+    """What speaks for and against the labels of some images.
+
+    Parameters
+    ----------
+    labels, known
+        The labels as they were given: bool, shape ``(images, labels)``.
+    expected
+        How likely each one is by its context: float32, of the same shape, strictly between 0 and 1.
+    yes, asked
+        How many near-copies carry the label, and of how many it is known, each weighted by how
+        likely it is one: float32, of the same shape.
+
+    """
+
+    labels: Mask
+    known: Mask
+    expected: Floats
+    yes: Floats
+    asked: Floats
+
+    def thinned(self, most: int) -> Self:
+        """Return about so many of the images, evenly spread."""
+        step = max(1, len(self.labels) // most)
+        return type(self)(*(getattr(self, field.name)[::step] for field in fields(self)))
+
+
+@dataclass(frozen=True, eq=False)
+class Annotators:
+    """Error rates of whoever gave the labels, after Dawid and Skene (1979).
+
+    Near-copies and the image itself are taken for opinions about one truth, each wrong at these
+    rates, with the context for a prior. But near-copies tend to be labelled in one go: n of them
+    count as nʷ independent ones.
+
+    Parameters
+    ----------
+    missed
+        float64, shape ``(labels,)``: how often a label is not there although it should be.
+    invented
+        float64, the same shape: how often it is there although it should not.
+    independence
+        w, from 0 (all near-copies together count as one) to 1 (each counts in full).
+
+    """
+
+    missed: Wide
+    invented: Wide
+    independence: float
+
+    @classmethod
+    def fit(cls, evidence: Evidence) -> Self:
+        """Estimate the rates by expectation and maximisation, and w by which explains most."""
+        few = evidence.thinned(_CHOICE_ROWS)
+        found = [cls._fit(few, weight) for weight in _WEIGHTS]
+        best = max(found, key=lambda annotators: annotators.explain(few))
+        return cls._fit(evidence, best.independence)
+
+    @classmethod
+    def _fit(cls, evidence: Evidence, independence: float) -> Self:
+        count = evidence.labels.shape[1]
+        found = cls(np.full(count, 0.02), np.full(count, 0.005), independence)
+        yes, no = evidence.labels & evidence.known, ~evidence.labels & evidence.known
+        for _ in range(_ROUNDS):
+            wrong = 1 - found.right(evidence)
+            lost, added = (wrong * no).sum(axis=0), (wrong * yes).sum(axis=0)
+            true = yes.sum(axis=0) - added + lost
+            false = no.sum(axis=0) - lost + added
+            found = cls(_shrunk(lost, true), _shrunk(added, false), independence)
+        return found
+
+    def believe(self, evidence: Evidence) -> Floats:
+        """Return how likely each label truly is, its own value left out: float32."""
+        for_yes = np.log((1 - self.missed) / self.invented).astype(np.float32)
+        for_no = np.log(self.missed / (1 - self.invented)).astype(np.float32)
+        votes = evidence.yes * for_yes + (evidence.asked - evidence.yes) * for_no
+        votes *= np.maximum(evidence.asked, 1) ** np.float32(self.independence - 1)
+        prior = np.log(evidence.expected / (1 - evidence.expected))
+        return np.asarray(1 / (1 + np.exp(-np.clip(prior + votes, -30, 30))), dtype=np.float32)
+
+    def right(self, evidence: Evidence) -> Floats:
+        """Return how likely each label is right, its own value taken into account: float32."""
+        missed, invented = self.missed.astype(np.float32), self.invented.astype(np.float32)
+        believed = self.believe(evidence)
+        against = 1 - believed
+        error = np.where(evidence.labels, invented * against, missed * believed)
+        right = np.where(evidence.labels, (1 - missed) * believed, (1 - invented) * against)
+        return np.asarray(right / (error + right), dtype=np.float32)
+
+    def explain(self, evidence: Evidence) -> float:
+        """Return the mean logarithm of how likely the labels are as they were given."""
+        believed = self.believe(evidence)
+        yes = (1 - self.missed) * believed + self.invented * (1 - believed)
+        return float(np.log(np.where(evidence.labels, yes, 1 - yes)[evidence.known]).mean())
+
+
+def _shrunk(errors: Wide, asked: Wide) -> Wide:
+    overall = errors.sum() / max(asked.sum(), 1.0)
+    return np.asarray(np.clip((errors + _COMMON * overall) / (asked + _COMMON), 1e-6, 0.5))

@@ -1,0 +1,364 @@
+"""A score for every label of every image: how likely it is right."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from scipy.sparse import csr_array
+
+from peta_viz.agreement import component_ids
+from peta_viz.embedding import Vectors
+from peta_viz.errors import InvalidDataError
+from peta_viz.imageset import ImageSet
+from peta_viz.links import Links, nearest_pairs
+from peta_viz.quality.annotators import Annotators, Evidence
+from peta_viz.quality.context import Context, Floats, Mask
+from peta_viz.quality.copies import Rows, mates, same_thing
+
+NEIGHBOURS = 20
+_FIT_ROWS = 20_000  # images that error rates and the context are estimated from
+_BLOCK = 20_000  # images at a time
+_SURE = 1e-7
+_SHARPNESS = 4  # neighbours count by this power of their similarity
+_LITTLE = 1e-3
+
+
+@dataclass(frozen=True, eq=False)
+class LabelQuality:
+    """How likely every label of every image is right, and what says so.
+
+    Parameters
+    ----------
+    imageset
+        The images that were judged.
+    scores
+        float32 frame of shape ``(images, labels)``: the probability that the label is right, from 0
+        (surely wrong) to 1; NaN where it is not known.
+    expected
+        float32 frame of the same shape: how likely the label is by the image's other labels, its
+        features and predictions, without its near-copies.
+    images
+        By `image_id`: `score` (float32: that all labels are right), `wrong_labels` (float32: how
+        many are expected to be wrong), and `part` (int64: which part of its component it is in,
+        from 0, the largest; several parts are likely several things).
+    components
+        By `component_id`: `size`, `score` and `wrong_labels` as above, `parts`, and `different`
+        (float32: the probability that not all of its images show the same thing).
+    pairs
+        The pairs within components that were compared: `first`, `second` (row numbers),
+        `similarity` (NaN where it was not given) and `same` (float32: the probability that both
+        show the same thing).
+    annotators
+        How often a label is missing where it should be, and there where it should not.
+
+    """
+
+    imageset: ImageSet
+    scores: pd.DataFrame
+    expected: pd.DataFrame
+    images: pd.DataFrame
+    components: pd.DataFrame
+    pairs: pd.DataFrame
+    annotators: Annotators
+
+    def worst(self, count: int = 100) -> pd.DataFrame:
+        """List the labels that are most likely wrong, worst first.
+
+        Parameters
+        ----------
+        count
+            How many at most.
+
+        Returns
+        -------
+        DataFrame
+            One row per label of an image: `image_id`, `component_id`, `head`, `label`, `value` and
+            `suggested` (``"yes"`` or ``"no"``), `score`, and `reason`: the evidence in words.
+
+        """
+        scores = self.scores.to_numpy()
+        flat = np.where(np.isnan(scores), np.inf, scores).ravel()
+        count = min(count, int(np.isfinite(flat).sum()))
+        nearest = np.argpartition(flat, min(count, len(flat) - 1))[:count]
+        order = nearest[np.lexsort((nearest, flat[nearest]))]
+        rows, columns = np.divmod(order, scores.shape[1])
+        carried = self.imageset.labels.to_numpy()[rows, columns]
+        names = self.scores.columns.to_numpy()[columns]
+        heads = {label: head.name for head in self.imageset.heads for label in head.labels}
+        return pd.DataFrame(
+            {
+                "image_id": self.scores.index.to_numpy()[rows],
+                "component_id": component_ids(self.imageset)[rows],
+                "head": [heads.get(name, "") for name in names],
+                "label": names,
+                "value": np.where(carried, "yes", "no"),
+                "suggested": np.where(carried, "no", "yes"),
+                "score": scores[rows, columns],
+                "reason": self._reasons(rows, columns),
+            }
+        )
+
+    def expect_wrong(self, worst: pd.DataFrame) -> pd.DataFrame:
+        """Estimate how many of the first ones of a list are truly wrong.
+
+        Parameters
+        ----------
+        worst
+            As `worst` returns.
+
+        Returns
+        -------
+        DataFrame
+            One row for the first 100, 500, 1,000 and so on, and for all: `first`, `wrong`, and
+            `low` and `high`, between which it lies with 95 % if the scores are true probabilities.
+
+        """
+        wrong = 1 - worst["score"].to_numpy(dtype=np.float64)
+        steps = [step for step in (100, 500, 1_000, 5_000, 10_000) if step < len(wrong)]
+        rows = []
+        for step in [*steps, len(wrong)]:
+            own = wrong[:step]
+            margin = 1.96 * np.sqrt((own * (1 - own)).sum())
+            low, high = max(0.0, own.sum() - margin), min(float(step), own.sum() + margin)
+            rows.append((step, own.sum(), low, high))
+        return pd.DataFrame(rows, columns=["first", "wrong", "low", "high"])
+
+    def _reasons(self, rows: Rows, columns: Rows) -> list[str]:
+        near = self.pairs[self.pairs["same"] > 0.5]  # noqa: PLR2004 - likelier than not
+        ends = np.concatenate([near["first"].to_numpy(), near["second"].to_numpy()])
+        others = np.concatenate([near["second"].to_numpy(), near["first"].to_numpy()])
+        order = np.argsort(ends, kind="stable")
+        starts = np.searchsorted(ends[order], np.arange(len(self.imageset) + 1))
+        labels, known = self.imageset.labels.to_numpy(), self.imageset.known.to_numpy()
+        places = {name: number for number, name in enumerate(self.imageset.labels.columns)}
+        exclusive = {
+            label: [places[name] for name in head.labels]
+            for head in self.imageset.heads
+            if head.kind == "exclusive"
+            for label in head.labels
+        }
+        names = self.imageset.labels.columns
+        found = []
+        for row, column in zip(rows.tolist(), columns.tolist(), strict=True):
+            copies = others[order[starts[row] : starts[row + 1]]]
+            copies = copies[known[copies, column]]
+            words = []
+            if len(copies):
+                words.append(_of_copies(int(labels[copies, column].sum()), len(copies)))
+            own = exclusive.get(names[column], [])
+            answers = [names[place] for place in own if labels[row, place]]
+            if own and not answers and known[row, own].all():
+                words.append("it has no answer here at all")
+            elif len(answers) > 1:
+                words.append(f"it has several answers: {', '.join(answers)}")
+            if not words:
+                likely = self.expected.to_numpy()[row, column]
+                words.append(f"{likely:.0%} of images with such labels and looks have it")
+            found.append("; ".join(words))
+        return found
+
+
+def label_quality(
+    imageset: ImageSet,
+    vectors: Vectors | None = None,
+    predictions: pd.DataFrame | None = None,
+    *,
+    pairs: pd.DataFrame | None = None,
+    seed: int = 0,
+) -> LabelQuality:
+    """Estimate for every label of every image how likely it is right.
+
+    Three things speak: near-copies, which are the images of its component, weighted by how likely
+    they show the same thing, which is told from their similarity and from all their labels; the
+    context, that is, the other labels of the image, what it looks like, and what images of other
+    components carry that look alike; and how often annotators err at this label. All rates are
+    estimated from the data. An image unlike its component in many labels is taken for another
+    thing, not for a row of errors: see `LabelQuality.components`.
+
+    Parameters
+    ----------
+    imageset
+        Images with `component_id`.
+    vectors
+        float32, shape ``(images, features)``, as `embed` returns. They are part of the context, and
+        without `pairs` the nearest neighbours are found by them.
+    predictions
+        Probabilities of a model that was not trained on the images it judges: indexed by
+        `image_id`, a column per label; what is missing does not count. They are part of the
+        context.
+    pairs
+        Similar pairs, as `find_pairs` returns. Images of one component are compared in any case,
+        if need be without a similarity.
+    seed
+        Which images the rates are estimated from, if there are very many.
+
+    Returns
+    -------
+    LabelQuality
+
+    Raises
+    ------
+    InvalidDataError
+        If the image set has no `component_id`, or vectors or predictions do not fit it.
+
+    """
+    component_id = component_ids(imageset)
+    labels, known = imageset.labels.to_numpy(), imageset.known.to_numpy()
+    features = _features(imageset, vectors, predictions)
+    given = _given(imageset, vectors, pairs)
+    beyond = component_id[given["first"]] != component_id[given["second"]]
+    features = np.hstack([features, _nearby(labels & known, known, given[beyond])])
+    near = mates(component_id, given[~beyond], most=NEIGHBOURS, seed=seed)
+    near["same"] = same_thing(labels, known, near, seed=seed)
+    weights = _graph(len(imageset), near, near["same"].to_numpy())
+
+    rng = np.random.default_rng(seed)
+    # One image of each thing: copies would make what they share look like a rule.
+    single = rng.permutation(len(imageset))
+    single = np.sort(single[np.unique(component_id[single], return_index=True)[1]])
+    if len(single) > _FIT_ROWS:
+        single = np.sort(rng.choice(single, _FIT_ROWS, replace=False))
+    context = Context.fit(labels[single], known[single], features[single])
+
+    carried, answered = (labels & known).astype(np.float32), known.astype(np.float32)
+
+    def evidence(rows: "slice | Rows") -> Evidence:
+        return Evidence(
+            labels[rows],
+            known[rows],
+            context.expect(labels[rows], known[rows], features[rows]),
+            weights[rows] @ carried,
+            weights[rows] @ answered,
+        )
+
+    annotators = Annotators.fit(evidence(np.sort(rng.permutation(len(imageset))[:_FIT_ROWS])))
+    scores = np.empty(labels.shape, dtype=np.float32)
+    likely = np.empty(labels.shape, dtype=np.float32)
+    for rows in _blocks(len(imageset)):
+        own = evidence(rows)
+        likely[rows] = own.expected
+        scores[rows] = np.where(known[rows], annotators.right(own), np.nan)
+    frame = pd.DataFrame(scores, imageset.labels.index, imageset.labels.columns)
+    expected = pd.DataFrame(likely, frame.index, frame.columns)
+    images, components = _summaries(imageset, scores, near)
+    return LabelQuality(imageset, frame, expected, images, components, near, annotators)
+
+
+def _given(imageset: ImageSet, vectors: Vectors | None, pairs: pd.DataFrame | None) -> pd.DataFrame:
+    """Return the similar pairs by row numbers, each once."""
+    if pairs is None and vectors is not None:
+        usable = np.flatnonzero(~np.isnan(vectors).any(axis=1))
+        found = nearest_pairs(vectors[usable], NEIGHBOURS)
+        ids = imageset.images.index[usable]
+        pairs = found.assign(first=ids[found["first"]], second=ids[found["second"]])
+    if pairs is None:
+        pairs = pd.DataFrame({"first": [], "second": [], "similarity": []})
+    links = Links.of(imageset.images.index, pairs)
+    columns = {"first": links.first, "second": links.second, "similarity": links.similarity}
+    return pd.DataFrame(columns)
+
+
+def _nearby(labels: Mask, known: Mask, pairs: pd.DataFrame) -> Floats:
+    """Return which share of the images that look alike, but are in other components, carry a label.
+
+    float32, shape ``(images, labels)``; without pairs there are no columns.
+    """
+    if not len(pairs):
+        return np.zeros((len(labels), 0), dtype=np.float32)
+    similarity = np.maximum(pairs["similarity"].to_numpy(dtype=np.float32), 0)
+    graph = _graph(len(labels), pairs, np.power(similarity, _SHARPNESS, dtype=np.float32))
+    share = labels.sum(axis=0) / np.maximum(1, known.sum(axis=0))
+    yes = graph @ labels.astype(np.float32) + _LITTLE * share
+    asked = graph @ known.astype(np.float32) + _LITTLE
+    return np.asarray(yes / asked, dtype=np.float32)
+
+
+def _features(
+    imageset: ImageSet, vectors: Vectors | None, predictions: pd.DataFrame | None
+) -> Floats:
+    """Return what an image looks like, to networks and models: float32, without NaN."""
+    problems, parts = [], [np.zeros((len(imageset), 0), dtype=np.float32)]
+    if vectors is not None:
+        if vectors.ndim != 2 or len(vectors) != len(imageset):  # noqa: PLR2004
+            shape = f"({len(imageset)}, features)"
+            problems.append(f"vectors must have the shape {shape}, but have {vectors.shape}")
+        else:
+            lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+            parts.append(np.nan_to_num(vectors / np.where(lengths > 0, lengths, 1)))
+    if predictions is not None:
+        unknown = predictions.columns.difference(imageset.labels.columns)
+        own = predictions.reindex(imageset.images.index)
+        values = own.to_numpy(dtype=np.float32)
+        if len(unknown):
+            problems.append(f"predictions have {len(unknown)} unknown labels, such as {unknown[0]}")
+        elif np.nanmin(values, initial=0) < 0 or np.nanmax(values, initial=0) > 1:
+            problems.append("predictions must be probabilities, from 0 to 1")
+        else:
+            # A column's mean stands for what was not predicted.
+            there = ~np.isnan(values)
+            mean = np.where(there, values, 0).sum(axis=0) / np.maximum(1, there.sum(axis=0))
+            parts.append(np.where(there, values, mean).astype(np.float32))
+    if problems:
+        raise InvalidDataError("the evidence", problems)
+    return np.hstack(parts)
+
+
+def _graph(count: int, pairs: pd.DataFrame, weights: Floats) -> csr_array:
+    first, second = pairs["first"].to_numpy(), pairs["second"].to_numpy()
+    ends = (np.concatenate([first, second]), np.concatenate([second, first]))
+    both = np.concatenate([weights, weights])
+    return csr_array((both, ends), shape=(count, count), dtype=np.float32)
+
+
+def _blocks(count: int) -> Iterator[slice]:
+    for start in range(0, count, _BLOCK):
+        yield slice(start, start + _BLOCK)
+
+
+def _summaries(
+    imageset: ImageSet, scores: Floats, near: pd.DataFrame
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    codes, ids = pd.factorize(component_ids(imageset), sort=True)
+    codes = codes.astype(np.int64)
+    wrong = np.nansum(1 - scores, axis=1)
+    sound = np.exp(np.nansum(np.log(np.maximum(scores, np.float32(_SURE))), axis=1))
+    rows = pd.RangeIndex(len(imageset))
+    links = Links.of(rows, near.rename(columns={"same": "similarity", "similarity": "looks"}))
+    part = _parts(codes, links.components(0.5))
+    weakest = links.weakest(codes)["similarity"].reindex(range(len(ids)))
+    images = pd.DataFrame(
+        {"score": sound.astype("float32"), "wrong_labels": wrong.astype("float32"), "part": part},
+        index=imageset.images.index,
+    )
+    grouped = images.groupby(codes)
+    components = pd.DataFrame(
+        {
+            "size": grouped.size(),
+            "score": np.exp(np.log(np.maximum(images["score"], _SURE)).groupby(codes).sum()),
+            "wrong_labels": grouped["wrong_labels"].sum(),
+            "parts": grouped["part"].max() + 1,
+            "different": (1 - weakest).fillna(0.0),
+        }
+    )
+    components.index = pd.Index(ids, name="component_id")
+    types = dict.fromkeys(["score", "wrong_labels", "different"], "float32")
+    return images, components.astype(types)
+
+
+def _parts(component: Rows, part: Rows) -> Rows:
+    """Give the parts of each component numbers from 0, the largest first."""
+    frame = pd.DataFrame({"component": component, "part": part})
+    sizes = frame.groupby(["component", "part"], sort=True).size().rename("size").reset_index()
+    sizes = sizes.sort_values(["component", "size"], ascending=[True, False], kind="stable")
+    sizes["number"] = sizes.groupby("component").cumcount()
+    number = sizes.set_index("part")["number"]
+    return number.reindex(part).to_numpy(dtype=np.int64)
+
+
+def _of_copies(yes: int, count: int) -> str:
+    if count == 1:
+        return f"its only near-copy {'has it' if yes else 'does not have it'}"
+    if yes in {0, count}:
+        return f"{'all' if yes else 'none'} of {count} near-copies have it"
+    return f"{yes} of {count} near-copies have it"

@@ -1,0 +1,184 @@
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.metrics import average_precision_score
+
+from peta_viz.errors import InvalidDataError
+from peta_viz.quality import scores as scores_module
+from peta_viz.quality.scores import label_quality
+from tests.quality.conftest import LABELS, image_set, world
+
+
+def found(quality, wrong):
+    return average_precision_score(wrong.ravel(), 1 - quality.scores.to_numpy().ravel())
+
+
+def test_planted_errors_come_first(planted):
+    imageset, wrong, vectors = planted
+    quality = label_quality(imageset, vectors)
+    assert quality.scores.to_numpy().dtype == np.float32
+    assert found(quality, wrong) > 0.95
+    worst = quality.worst(int(wrong.sum()))
+    assert worst["score"].is_monotonic_increasing
+    places = imageset.images.index.get_indexer(pd.Index(worst["image_id"]))
+    columns = imageset.labels.columns.get_indexer(pd.Index(worst["label"]))
+    assert wrong[places, columns].mean() > 0.9
+    carried = imageset.labels.to_numpy()[places, columns]
+    assert (worst["value"] == np.where(carried, "yes", "no")).all()
+    assert (worst["suggested"] != worst["value"]).all()
+
+
+def test_it_is_better_than_a_vote():
+    person, labels, vectors = world(per_person=2)
+    wrong = np.random.default_rng(0).random(labels.shape) < 0.02
+    imageset = image_set(labels ^ wrong, person)
+    sizes = imageset.images.groupby("component_id")["path"].transform("size")
+    votes = imageset.labels.groupby(imageset.images["component_id"]).transform("sum")
+    labels = imageset.labels.to_numpy()
+    against = np.where(labels, (sizes.to_numpy()[:, None] - votes), votes) / (sizes.max() - 1)
+    vote = average_precision_score(wrong.ravel(), against.ravel())
+    assert found(label_quality(imageset, vectors), wrong) > vote + 0.2
+
+
+def test_scores_are_probabilities():
+    asked, happened = [], []
+    for seed in range(4):
+        person, labels, vectors = world(people=200, per_person=2, seed=seed)
+        rng = np.random.default_rng(seed)
+        wrong = rng.random(labels.shape) < 0.02
+        quality = label_quality(image_set(labels ^ wrong, person), vectors)
+        asked.append(1 - quality.scores.to_numpy().ravel())
+        happened.append(wrong.ravel())
+    asked, happened = np.concatenate(asked), np.concatenate(happened)
+    for low, high in ((0.05, 0.35), (0.35, 0.65), (0.65, 1.0)):
+        inside = (asked >= low) & (asked < high)
+        assert inside.sum() > 20
+        assert abs(asked[inside].mean() - happened[inside].mean()) < 0.2
+
+
+def test_single_images_are_judged_by_their_other_labels():
+    """Every image is of somebody else: nothing but the heads can say that a row is impossible."""
+    _, labels, _ = world(people=600, per_person=1)
+    wrong = np.zeros(labels.shape, dtype=bool)
+    wrong[:20, 0] = True  # two genders or none
+    quality = label_quality(image_set(labels ^ wrong, np.arange(len(labels))))
+    gender = quality.scores.to_numpy()[:, :2].min(axis=1)
+    assert gender[:20].max() < gender[20:].min()
+    reasons = quality.worst(40)["reason"]
+    assert reasons.str.contains("it has several answers: man, woman").any()
+    assert reasons.str.contains("it has no answer here at all").any()
+
+
+def test_reasons_count_the_near_copies(planted):
+    imageset, _, vectors = planted
+    worst = label_quality(imageset, vectors).worst(10)
+    assert worst["reason"].str.contains("of 3 near-copies have it").any()
+
+
+def test_two_persons_in_one_component_are_not_wrong_labels():
+    person, labels, vectors = world()
+    together = person.copy()
+    together[person == 1] = 0  # person 1 is taken for person 0
+    labels[person == 0] = [1, 0, 1, 0, 0, 1, 1, 1]
+    labels[person == 1] = [0, 1, 0, 1, 0, 0, 0, 0]
+    quality = label_quality(image_set(labels, together), vectors)
+    ours = quality.components.loc[0]
+    assert ours["parts"] == 2
+    assert ours["different"] > 0.9
+    assert ours["wrong_labels"] < 0.5
+    parts = quality.images.loc[[f"i{n}" for n in range(8)], "part"]
+    assert len(set(parts[:4])) == len(set(parts[4:])) == 1
+    others = quality.components.drop(0)
+    assert (others["parts"] == 1).all()
+    assert others["different"].max() < 0.5
+
+
+def test_in_a_pair_both_are_doubted():
+    person, labels, _ = world(people=300, per_person=2)
+    wrong = np.random.default_rng(3).random(labels.shape) < 0.02
+    quality = label_quality(image_set(labels ^ wrong, person))
+    doubt = 1 - quality.scores.to_numpy().reshape(300, 2, -1)
+    apart = (wrong[::2] ^ wrong[1::2]) | (labels[::2] != labels[1::2])
+    together = doubt.sum(axis=1)
+    assert together[apart].mean() == pytest.approx(1, abs=0.2)
+    assert together[~apart].mean() < 0.02
+    # Which of the two it is hangs on the rest of the row, and on how often annotators err.
+    both = doubt.min(axis=1)[apart]
+    assert (both > 0.1).mean() > 0.2
+
+
+def test_what_is_not_known_is_not_judged_and_has_no_vote(planted):
+    imageset, wrong, vectors = planted
+    known = np.ones(wrong.shape, dtype=bool)
+    known[::3] = False
+    partly = image_set(imageset.labels.to_numpy(), imageset.images["component_id"], known)
+    quality = label_quality(partly, vectors)
+    values = quality.scores.to_numpy()
+    assert np.isnan(values[~known]).all()
+    assert not np.isnan(values[known]).any()
+    assert average_precision_score(wrong[known], 1 - values[known]) > 0.8
+    assert not quality.worst(10**6)["image_id"].isin(partly.images.index[::3]).any()
+
+
+def test_predictions_help(planted):
+    imageset, wrong, _ = planted
+    alone = image_set(imageset.labels.to_numpy(), np.arange(len(imageset)))
+    truth = imageset.labels.to_numpy() ^ wrong
+    rng = np.random.default_rng(1)
+    said = np.clip(np.where(truth, 0.9, 0.1) + rng.normal(scale=0.1, size=truth.shape), 0, 1)
+    predictions = pd.DataFrame(said, alone.images.index, list(LABELS)).iloc[:-10]
+    assert found(label_quality(alone, predictions=predictions), wrong) > 0.9
+    assert found(label_quality(alone), wrong) < 0.7
+
+
+def test_it_takes_pairs_of_ids_and_unreadable_images(planted):
+    imageset, wrong, vectors = planted
+    vectors = vectors.copy()
+    vectors[5] = np.nan
+    assert found(label_quality(imageset, vectors), wrong) > 0.9
+    ids = imageset.images.index
+    pairs = pd.DataFrame({"first": ids[:-1], "second": ids[1:], "similarity": 0.9})
+    assert found(label_quality(imageset, pairs=pairs), wrong) > 0.8
+
+
+def test_the_same_again_and_in_blocks(planted, monkeypatch):
+    imageset, _, vectors = planted
+    once = label_quality(imageset, vectors)
+    monkeypatch.setattr(scores_module, "_BLOCK", 7)
+    again = label_quality(imageset, vectors)
+    np.testing.assert_allclose(once.scores, again.scores, atol=1e-5)
+    pd.testing.assert_frame_equal(once.components, again.components, atol=1e-4)
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_a_handful_of_images(count):
+    labels = np.zeros((count, len(LABELS)), dtype=bool)
+    labels[:, 0] = True
+    quality = label_quality(image_set(labels, np.zeros(count, dtype=np.int64)))
+    assert quality.scores.shape == labels.shape
+    assert (quality.scores.to_numpy() > 0.5).all()
+    assert len(quality.worst(5)) == 5
+
+
+def test_how_many_of_the_first_are_wrong(planted):
+    imageset, wrong, vectors = planted
+    quality = label_quality(imageset, vectors)
+    worst = quality.worst(1000)
+    table = quality.expect_wrong(worst).set_index("first")
+    assert table.index.tolist() == [100, 500, 1000]
+    places = imageset.images.index.get_indexer(pd.Index(worst["image_id"]))
+    columns = imageset.labels.columns.get_indexer(pd.Index(worst["label"]))
+    for first in (100, 500):
+        true = wrong[places[:first], columns[:first]].sum()
+        assert abs(true - table.loc[first, "wrong"]) < 0.5 * true
+        assert table.loc[first, "low"] <= table.loc[first, "wrong"] <= table.loc[first, "high"]
+
+
+def test_what_does_not_fit_is_said(planted):
+    imageset, _, vectors = planted
+    with pytest.raises(InvalidDataError, match=r"vectors must have the shape \(600, features\)"):
+        label_quality(imageset, vectors[:-1])
+    with pytest.raises(InvalidDataError, match="1 unknown labels, such as cat"):
+        label_quality(imageset, predictions=pd.DataFrame({"cat": [0.5]}, index=["i0"]))
+    with pytest.raises(InvalidDataError, match="from 0 to 1"):
+        label_quality(imageset, predictions=pd.DataFrame({"hat": [1.5]}, index=["i0"]))
