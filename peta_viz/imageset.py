@@ -252,13 +252,15 @@ class ImageSet:
 
         Raises
         ------
-        FileNotFoundError
-            If `folder` does not hold the two files.
         InvalidDataError
-            If they do not belong together.
+            If `folder` does not hold the two files, or they do not belong together.
 
         """
         folder = Path(folder)
+        lacks = [f for f in ("images", "labels") if not (folder / f"{f}.parquet").is_file()]
+        if lacks:
+            words = f"there is no {lacks[0]}.parquet: run 01_components for it, or name another"
+            raise InvalidDataError(f"the run folder {folder}", [words])
         table = pq.read_table(folder / "labels.parquet")
         metadata: Mapping[bytes, bytes] = table.schema.metadata or {}
         if _HEADS_KEY not in metadata:

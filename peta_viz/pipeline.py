@@ -117,7 +117,8 @@ def run_stages(
     """
     out = Path(out).absolute()
     out.mkdir(parents=True, exist_ok=True)
-    given = {**parameters, "out": str(out)}
+    # Notebooks find the run from where they lie, so that a folder may be moved or copied.
+    given = {**parameters, "out": ".."}
     accepted = {stage.name: known_parameters(stage.name) for stage in STAGES}
     _refuse_unknown(given, {name for names in accepted.values() for name in names})
     _refuse_foreign_notebooks(out)
@@ -146,6 +147,7 @@ def run_stages(
         notes = read_notes(out)
         for note in notes:
             say(f"warning: {note}")
+        given["out"] = str(out)
         index = write_index(out, parameters=given, seconds=seconds, notes=notes)
         if anew and given.get("track"):
             _track(out, given, index)
@@ -221,7 +223,7 @@ def _run_stage(out: Path, stage: Stage, parameters: Mapping[str, Any], stamp: st
             kernel_name="python3",
             kernel_manager_class=_LocalKernelManager,
             progress_bar=False,
-            cwd=str(out),
+            cwd=str(running.parent),
             **streams,
         )
     except papermill.PapermillExecutionError as error:

@@ -83,8 +83,6 @@ class Case:
                     kept[row] = now == "in"
                 elif cell.field == "component":
                     home[row] = now
-        numbers = {str(component_id): 0}
-        groups = [numbers.setdefault(name, len(numbers)) for name in home]
         return cls(
             int(component_id),
             ids,
@@ -94,7 +92,7 @@ class Case:
             labels,
             known,
             kept,
-            np.array(groups, dtype=np.int64),
+            _numbered(component_id, home),
             ledger,
         )
 
@@ -142,6 +140,11 @@ class Case:
         where
             `queue`, `blind`, `probability` and `seconds` of the act.
 
+        Raises
+        ------
+        NothingToDoError
+            If images do not agree, and nowhere more than half of them do.
+
         """
         wanted = self.labels.copy()
         for own in self._label_groups(head):
@@ -149,6 +152,8 @@ class Case:
             for members in self._parts():
                 self._settle(wanted, members, columns, exclusive=own.kind == "exclusive")
         changed = (wanted != self.labels) & self.known
+        if not changed.any() and self.contested()[self._columns(head)].any():
+            raise NothingToDoError("there is no majority: choose the image that has it right")
         return self._act("accept", list(self._relabelled(changed, wanted)), where)
 
     def copy(self, image_id: str, head: str = "", **where: Any) -> Act:
@@ -325,7 +330,13 @@ class Case:
             return any(c.cell.label in VERDICTS and c.after == YES for c in act.changes)
         if act.kind not in ("accept", "drop"):
             return False
+        then = self.after(act)
+        return not then.kept.any() if act.kind == "drop" else not then.contested().any()
+
+    def after(self, act: Act) -> Self:
+        """Return the component as it is after an act on labels, on images, or on their groups."""
         labels, known, kept = self.labels.copy(), self.known.copy(), self.kept.copy()
+        home = [self.value(Cell(one, "component")) for one in self.ids]
         for cell, _, after in act.changes:
             place = self.ids.index(cell.image_id)
             if cell.field == "image":
@@ -334,10 +345,39 @@ class Case:
                 column = self.names.index(cell.label)
                 labels[place, column] = after == YES
                 known[place, column] = after != UNKNOWN
-        if act.kind == "drop":
-            return not kept.any()
-        then = replace(self, labels=labels, known=known)
-        return not then.contested().any()
+            elif cell.field == "component":
+                home[place] = after
+        groups = _numbered(self.component_id, home)
+        return replace(self, labels=labels, known=known, kept=kept, groups=groups)
+
+    def complete(self, act: Act, actual: "Case") -> Act:
+        """Let an act that settles a component decide all of it, also what was hidden.
+
+        Who looks blindly does not see what was decided otherwise. What they saw is what they
+        settled: without this the component would be theirs in some cells and not in others.
+
+        Parameters
+        ----------
+        act
+            What was done to this case.
+        actual
+            The component with all that was decided.
+
+        """
+        right = act.kind in ("accept", "drop") or any(
+            (change.cell.label, change.after) == ("good", YES) for change in act.changes
+        )
+        if not act.settles or not right:
+            return act
+        decided = {change.cell: change.after for change in act.changes}
+        hidden = [
+            Change(cell, actual.value(cell), self.value(cell))
+            for one in self.ids
+            for cell in sorted(actual.ledger.touched(one))
+            if cell.field in ("label", "image", "component") and cell not in decided
+        ]
+        more = [change for change in hidden if change.before != change.after]
+        return replace(act, changes=(*act.changes, *more))
 
     def _act(self, kind: Kind, changes: Sequence[Change], where: dict[str, Any]) -> Act:
         act = Act(kind, self.component_id, self.ids, tuple(changes), **where)
@@ -366,6 +406,9 @@ class Case:
         if not found:
             raise NothingToDoError(f"there is no head {head!r}")
         return found
+
+    def _columns(self, head: str) -> list[int]:
+        return [self.names.index(label) for own in self._label_groups(head) for label in own.labels]
 
     def _settle(self, wanted: Mask, members: Rows, columns: list[int], *, exclusive: bool) -> None:
         """Write what most of them carry into `wanted`."""
@@ -401,3 +444,9 @@ class Case:
         pieces = connect(len(members), pairs)
         smaller: Rows = members[pieces != np.bincount(pieces).argmax()]
         return smaller
+
+
+def _numbered(component_id: int, home: Sequence[str]) -> Rows:
+    """Give the groups numbers: 0 for what is still the component, then by first image."""
+    numbers = {str(component_id): 0}
+    return np.array([numbers.setdefault(name, len(numbers)) for name in home], dtype=np.int64)

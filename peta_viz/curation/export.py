@@ -5,12 +5,17 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from peta_viz.curation.decisions import Decisions
+from peta_viz.curation.decisions import Decisions, part_id
 from peta_viz.files import atomic
 from peta_viz.imageset import Head, ImageSet
 
 LABELS_FILE = "corrected_labels.csv"
 CHANGES_FILE = "label_changes.csv"
+# What peta-viz measured of an image, or made of it.
+_OURS = (
+    *("width", "height", "problem", "split", "unit"),
+    *("outlier_distance", "blur", "brightness", "contrast"),
+)
 
 
 def corrected_table(imageset: ImageSet, decisions: Decisions) -> pd.DataFrame:
@@ -20,15 +25,13 @@ def corrected_table(imageset: ImageSet, decisions: Decisions) -> pd.DataFrame:
     -------
     DataFrame
         One row per image that was not dropped, in the order of `imageset`: its id and `path`,
-        `component_id`, `label_error`, `model_mistake`, `verdict`, `note`, then the labels as 1 and
-        0. A head that was made of a column of classes is such a column again. What is not known is
-        empty.
+        your other columns, `component_id`, `label_error`, `model_mistake`, `verdict`, `note`, then
+        the labels as 1 and 0. A head that was made of a column of classes is such a column again.
+        What is not known is empty.
 
     """
     curated = decisions.apply(imageset)
-    images = curated.images
-    named = ["path", "component_id", "label_error", "model_mistake", "verdict", "note"]
-    table = images[[name for name in named if name in images]].copy()
+    table = curated.images.drop(columns=list(_OURS), errors="ignore")
     in_classes: set[str] = set()
     for head in imageset.heads:
         if _is_column(head):
@@ -47,7 +50,10 @@ def write_corrected(
     with atomic(labels) as partial:
         corrected_table(imageset, decisions).to_csv(partial)
     with atomic(changes) as partial:
-        decisions.diff(imageset).to_csv(partial, index=False)
+        changed = decisions.diff(imageset)
+        parts = (changed["field"] == "component") & changed["now"].str.contains("/")
+        changed.loc[parts, "now"] = [str(part_id(name)) for name in changed.loc[parts, "now"]]
+        changed.to_csv(partial, index=False)
     return labels, changes
 
 

@@ -56,7 +56,10 @@ CREATE TRIGGER changes_remain BEFORE DELETE ON changes BEGIN SELECT RAISE(ABORT,
 _ACTS = """
 SELECT * FROM acts WHERE number > :after ORDER BY number
 """
-_STACK = "SELECT id, kind, target FROM acts WHERE person = ? ORDER BY at, id"
+_STACK = """
+SELECT id, kind, target FROM acts
+WHERE person = ? AND (blind OR target != '' OR NOT ?) ORDER BY at, id
+"""
 _PLACE_OF = "SELECT component_id, images FROM acts WHERE id = ?"
 _CHANGES_OF = """
 SELECT * FROM changes WHERE act > :after ORDER BY act
@@ -96,8 +99,9 @@ class DecisionLog:
     def __init__(self, path: str | Path, *, make: bool = True) -> None:
         self.path = Path(path).absolute()
         if make and not _is_there(self.path):
-            with _told(self.path):
-                self.path.parent.mkdir(parents=True, exist_ok=True)
+            if not self.path.parent.is_dir():
+                # A new one there would look like all work being lost.
+                raise DecisionLogError(self.path, f"there is no folder {self.path.parent}")
             with self._transaction(mode="rwc") as database:
                 # Somebody may have been faster.
                 if not database.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
@@ -131,7 +135,8 @@ class DecisionLog:
         expected
             The id of the act; if it is another one by now, nothing is done.
         where
-            `queue`, `blind`, `probability` and `seconds` of the entry.
+            `queue`, `blind`, `probability` and `seconds` of the entry. Who looks blindly takes
+            back only what was done blindly.
 
         """
         return self._switch("undo", person, expected, where)
@@ -190,7 +195,8 @@ class DecisionLog:
     ) -> Entry | None:
         # Found and written in one turn: two notebooks of a person cannot take back the same act.
         with self._transaction() as database:
-            done, undone = undo_stacks(database.execute(_STACK, (person,)))
+            of = (person, bool(where.get("blind")))
+            done, undone = undo_stacks(database.execute(_STACK, of))
             found = done if kind == "undo" else undone
             if not found or (expected and found[-1] != expected):
                 return None

@@ -15,6 +15,7 @@ from peta_viz.imageset import ImageSet
 from peta_viz.links import Links
 
 BY = ("influence", "flips", "similarity")
+_REOPENS = ("relabel", "accept", "split")
 
 
 def make_queue(
@@ -237,8 +238,10 @@ def fitting(entries: Iterable[Entry], members: Mapping[int, frozenset[str]]) -> 
     ]
 
 
-def done_by(entries: Iterable[Entry], person: str = "", *, blind: bool = False) -> set[int]:
+def done_by(entries: Iterable[Entry], person: str = "") -> set[int]:
     """Return the components that were settled, by one person or by anybody.
+
+    What is relabelled or regrouped afterwards is open again, unless it is all settled then, too.
 
     Parameters
     ----------
@@ -246,17 +249,17 @@ def done_by(entries: Iterable[Entry], person: str = "", *, blind: bool = False) 
         Acts that stand, as `Ledger.acts` returns.
     person
         By whom; by anybody if it is empty.
-    blind
-        Only what was decided blindly counts.
 
     """
-    return {
-        entry.act.component_id
-        for entry in entries
-        if entry.act.settles
-        and (not person or entry.person == person)
-        and (entry.act.blind or not blind)
-    }
+    done: set[int] = set()
+    for entry in entries:
+        if person and entry.person != person:
+            continue
+        if entry.act.settles:
+            done.add(entry.act.component_id)
+        elif entry.act.kind in _REOPENS:
+            done.discard(entry.act.component_id)
+    return done
 
 
 def second_opinions(

@@ -61,7 +61,7 @@ class Curator(Answering):
     Raises
     ------
     InvalidDataError
-        If the queue is empty or names what is not there, or the log is of another data set.
+        If the queue names what is not there, or the log is of another data set.
     DecisionLogError
         If the log cannot be opened.
 

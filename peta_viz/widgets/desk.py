@@ -3,12 +3,13 @@
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from peta_viz.curation.acts import MARKS, Act, Cell, Entry, Ledger, blindly
+from peta_viz.curation.acts import MARKS, VERDICTS, Act, Cell, Entry, Ledger, Mark, blindly
 from peta_viz.curation.case import NO, UNKNOWN, YES, Case, NothingToDoError
 from peta_viz.curation.decisions import check_known
 from peta_viz.curation.log import DecisionLog
@@ -56,8 +57,8 @@ class Desk:
     Raises
     ------
     InvalidDataError
-        If the queue is empty or names components that are not there, or the log is about images
-        or labels that are not.
+        If the queue names components that are not there, or the log is about images or labels
+        that are not.
 
     """
 
@@ -156,15 +157,31 @@ class Desk:
             raise NothingToDoError("this component is not on top any more")
         if self._changed_since(before, component):
             raise NothingToDoError("somebody has just changed this component: look again")
-        entry = self.log.write(self._act(self.case(component), what, content), self.person)
+        entry = self.log.write(
+            self._final(self._act(self.case(component), what, content)), self.person
+        )
         self.refresh()
         words = described(entry)
-        if entry.act.settles:
+        if entry.act.settles and entry.act.kind in ("accept", "drop", "mark"):
             self.go(self.next_open(self.place + 1))
         elif what == "accept" and not content.get("head"):
             words += "; where no more than half of the images agree, it is left to you"
         self._since = time.monotonic()
         return words
+
+    def _final(self, act: Act) -> Act:
+        """Say of an act what hangs on more than the case it was made of."""
+        case = self.case(act.component_id)
+        if act.kind in ("relabel", "split") and not act.settles:
+            # What was settled stays so if nothing is contested afterwards.
+            settled = act.component_id in done_by(self.acts, self.person)
+            act = replace(act, settles=settled and not case.after(act).contested().any())
+        if not self.blind:
+            return act
+        rows = self.catalogue.members(self._codes[act.component_id])
+        return case.complete(
+            act, Case.of(self.catalogue.imageset, self.ledger, act.component_id, rows)
+        )
 
     def _changed_since(self, number: int, component: int) -> bool:
         """Tell whether anything that is shown of a component was written after a place."""
@@ -182,7 +199,7 @@ class Desk:
             "relabel": lambda: self._relabel(case, content, chosen, where),
             "split": lambda: case.split(chosen, **where),
             "drop": lambda: case.drop(chosen, **where),
-            "mark": lambda: case.mark(MARKS[MARKS.index(content["mark"])], chosen or None, **where),
+            "mark": lambda: _mark(case, MARKS[MARKS.index(content["mark"])], chosen, where),
             "note": lambda: case.note(str(content["text"]), **where),
         }
         if what not in acts:
@@ -257,7 +274,7 @@ class Desk:
 
     def describe(self) -> dict[str, Any]:
         """Describe the component on top, and how far one is."""
-        undo, redo = self.ledger.undoable(self.person), self.ledger.redoable(self.person)
+        undo, redo = self.view.undoable(self.person), self.view.redoable(self.person)
         self._described = self._seen
         state = {
             "place": self.place,
@@ -382,6 +399,12 @@ def described(entry: Entry) -> str:
     return f"component {act.component_id}: {words}"
 
 
+def _mark(case: Case, mark: Mark, chosen: list[str], where: dict[str, Any]) -> Act:
+    # A verdict is about the component: of some images one says it by dropping or relabelling.
+    images = None if mark in VERDICTS else chosen or None
+    return case.mark(mark, images, **where)
+
+
 def _only(chosen: list[str]) -> str:
     if len(chosen) != 1:
         raise NothingToDoError("choose the one image whose labels are right")
@@ -412,12 +435,10 @@ def _checked(queue: pd.DataFrame, catalogue: Catalogue) -> pd.DataFrame:
     problems = []
     if "component_id" not in queue.columns:
         problems.append("it has no column component_id")
-    elif not len(queue):
-        problems.append("there is no component in it")
     else:
-        lost = [int(n) for n in queue["component_id"] if n not in catalogue.components.index]
+        lost = [n for n in queue["component_id"] if n not in catalogue.components.index]
         if lost:
-            problems.append(f"{len(lost)} components are not there, such as {lost[0]}")
+            problems.append(f"{len(lost)} components are not there, such as {lost[0]!r}")
         if queue["component_id"].duplicated().any():
             problems.append("it names a component more than once")
     if problems:

@@ -17,6 +17,7 @@ def test_a_table_comes_back_as_it_was_but_for_what_changed(write_image, tmp_path
             "colour": ["red", "blue", "red", "green"],
             "big": [1, 0, 1, 1],
             EVIL: [True, False, None, True],
+            "price": [1.5, 2.5, 3.5, 4.5],
         }
     )
     imageset = ImageSet.from_frame(
@@ -45,6 +46,7 @@ def test_a_table_comes_back_as_it_was_but_for_what_changed(write_image, tmp_path
     assert table["colour"].tolist() == ["blue", "blue", "green"]
     assert table["big"].isna().tolist() == [False, True, False]
     assert table["note"].tolist() == ["", EVIL, ""]
+    assert table["price"].tolist() == [1.5, 2.5, 4.5]
     labels, changed = write_corrected(imageset, decisions, tmp_path / "out")
     assert pd.read_csv(labels, keep_default_na=False)["colour"].tolist() == [
         "blue",
@@ -57,3 +59,11 @@ def test_a_table_comes_back_as_it_was_but_for_what_changed(write_image, tmp_path
     assert again.labels["colour=blue"].tolist() == [True, True, False]
     listed = pd.read_csv(changed, keep_default_na=False)
     assert listed.loc[listed["field"] == "label", "now"].tolist() == ["yes", "no", "unknown"]
+
+
+def test_a_part_has_the_same_name_in_both_files(make_set, tmp_path):
+    imageset = make_set({"a": "x", "b": "x"}, components=[3, 3])
+    changes = (Change(Cell("b", "component"), "3", "3/f71a7a7e"),)
+    decisions = Decisions.of([Entry(Act("split", 3, changes=changes), "e", "t", "Ada")])
+    labels, changed = (pd.read_csv(f) for f in write_corrected(imageset, decisions, tmp_path))
+    assert labels["component_id"].astype("str").tolist() == ["3", changed["now"].astype("str")[0]]

@@ -23,6 +23,7 @@ def relabel(after="yes", image="a", **more):
 
 @pytest.fixture
 def log(tmp_path):
+    (tmp_path / "run").mkdir()
     return DecisionLog(tmp_path / "run" / "decisions.sqlite")
 
 
@@ -180,6 +181,22 @@ def test_what_cannot_be_used_is_told(log, tmp_path):
         DecisionLog(log.path)
     with pytest.raises(DecisionLogError, match="not there"):
         DecisionLog(tmp_path / "none.sqlite", make=False)
+
+
+def test_no_folder_is_made_for_a_mistyped_path(tmp_path):
+    with pytest.raises(DecisionLogError, match="there is no folder"):
+        DecisionLog(tmp_path / "rnu" / "decisions.sqlite")
+    assert not (tmp_path / "rnu").exists()
+
+
+def test_who_looks_blindly_takes_back_what_was_done_blindly(log):
+    seen = log.write(relabel(), "Ada")
+    blind = log.write(relabel("no", blind=True), "Ada")
+    log.write(relabel("unknown"), "Ada")
+    assert log.undo("Ada", blind=True).act.target == blind.id
+    assert log.undo("Ada", blind=True) is None
+    assert log.redo("Ada", blind=True).act.target == blind.id
+    assert log.undo("Ada", seen.id) is None  # not the last one
 
 
 def test_a_log_that_was_moved_away_is_noticed(log):

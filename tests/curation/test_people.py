@@ -87,6 +87,8 @@ def test_who_sees_an_answer_and_agrees_is_no_conflict(imageset, room):
     assert conflicts(imageset, room.decisions).empty
     assert agreement(imageset, room.decisions)["agree"].tolist() == [1.0]
     room.do("Bo", 0, "relabel", "y", "no", ["b"])
+    assert conflicts(imageset, room.decisions).empty  # it is open again
+    room.do("Bo", 0, "mark", "good")
     assert conflicts(imageset, room.decisions)["image_id"].tolist() == ["b"]
 
 

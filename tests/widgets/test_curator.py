@@ -211,6 +211,72 @@ def test_blind_is_without_what_was_decided_otherwise(sit):
     assert blind.ask("go", place=0)["deciders"] == ["Ada"]
 
 
+def test_what_is_settled_blindly_is_settled_whole(sit, imageset):
+    """What was decided otherwise, and is hidden, does not mix with it cell by cell."""
+    queue = pd.DataFrame({"component_id": CONTESTED, "probability": 0.5})
+    seen = sit(queue=queue)
+    rows = [image["row"] for image in seen.ask()["images"]]
+    seen.act("relabel", label="hat", value="yes")
+    seen.act("relabel", label="bag", value="yes", rows=rows[:2])
+    seen.act("drop", rows=rows[3:4])
+    blind = sit(blind=True, name="blind", queue=queue)
+    shown = blind.ask()
+    assert [image["kept"] for image in shown["images"]] == [True] * len(rows)
+    model = next(i for i, row in enumerate(rows) if not imageset.labels["hat"].iloc[row])
+    blind.act("copy", rows=[rows[model]])
+    curated = seen.curator.decisions.apply(imageset)
+    own = curated.images["component_id"] == 0
+    assert own.sum() == len(rows)
+    assert not curated.labels.loc[own, "hat"].any()
+    raw = imageset.labels.iloc[rows]
+    assert curated.labels.loc[own, "bag"].tolist() == raw["bag"].tolist()
+    blind.act("undo")
+    before = seen.curator.decisions.apply(imageset)
+    assert before.labels.loc[before.images["component_id"] == 0, "hat"].all()
+
+
+def test_blind_undo_leaves_alone_what_is_hidden(sit):
+    queue = pd.DataFrame({"component_id": CONTESTED, "probability": 0.5})
+    sit(queue=queue).act("accept")
+    blind = sit(blind=True, name="blind", queue=queue)
+    assert blind.ask()["undo"] is None
+    assert "nothing to take back" in blind.act("undo")["refused"]
+    blind.act("accept")
+    assert "took back: component 0" in blind.act("undo")["said"]
+    assert blind.ask()["undo"] is None
+
+
+def test_a_verdict_is_about_all_images(talk):
+    first = talk.curator.current
+    rows = [image["row"] for image in talk.ask()["images"]]
+    talk.act("mark", mark="label error", rows=rows[:1])
+    assert talk.ask()["marks"]["label error"] == "some"
+    talk.act("mark", mark="good", rows=rows[:1])
+    assert talk.ask("go", place=0)["component"] == first
+    assert talk.ask()["marks"]["good"] == "all"
+
+
+def test_what_is_contested_again_is_open_again(talk):
+    rows = [image["row"] for image in talk.ask()["images"]]
+    talk.act("accept")
+    assert talk.ask("go", place=0)["progress"]["done"] == 1
+    label = next(name for name, disputed, *_ in talk.ask()["labels"] if disputed)
+    state = talk.act("relabel", label=label, value="unknown", rows=rows[:1])
+    assert state["progress"]["done"] == 1  # nothing is contested
+    states = next(found[3] for found in talk.ask()["labels"] if found[0] == label)
+    value = "yes" if states[1] == "n" else "no"
+    state = talk.act("relabel", label=label, value=value, rows=rows[:1])
+    assert state["progress"]["done"] == 0
+    state = talk.act("relabel", label=label, value=value)
+    assert state["progress"]["done"] == 0  # not said to be through with yet
+    assert talk.act("accept")["progress"]["done"] == 1
+
+
+def test_a_queue_may_be_empty(sit):
+    state = sit(queue=pd.DataFrame({"component_id": []})).ask()
+    assert (state["component"], state["total"], state["progress"]["left"]) == (None, 0, 0)
+
+
 def test_what_is_not_settled_stays_open(talk):
     first = talk.curator.current
     talk.act("mark", mark="label error")
@@ -335,7 +401,7 @@ def test_a_log_of_another_data_set_is_refused(sit, imageset):
 
 def test_what_makes_no_queue_is_refused(sit, imageset):
     for queue, words in [
-        (pd.DataFrame({"component_id": []}), "no component"),
+        (pd.DataFrame({"component_id": ["x"]}), "such as 'x'"),
         (pd.DataFrame({"component_id": [0, 0]}), "more than once"),
         (pd.DataFrame({"component_id": [0, 777]}), "such as 777"),
         (pd.DataFrame({"id": [0]}), "no column component_id"),
