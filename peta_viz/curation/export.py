@@ -1,5 +1,6 @@
 """Corrected labels in the user's own columns, and what was changed, for a person to read."""
 
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -55,6 +56,44 @@ def write_corrected(
         changed.loc[parts, "now"] = [str(part_id(name)) for name in changed.loc[parts, "now"]]
         changed.to_csv(partial, index=False)
     return labels, changes
+
+
+def changes_in_words(imageset: ImageSet, changes: pd.DataFrame) -> dict[int, str]:
+    """Say what was changed in each component, most changes first.
+
+    Parameters
+    ----------
+    imageset
+        Images with `component_id`, as they were.
+    changes
+        As `Decisions.diff` returns; marks and notes are left out.
+
+    Returns
+    -------
+    dict
+        By `component_id`, such as ``"hat: no → yes (3 images), 1 image split off"``.
+
+    """
+    real = changes[~changes["field"].isin(["mark", "note"])]
+    home = imageset.images["component_id"].reindex(real["image_id"]).to_numpy()
+    found = {}
+    for component, own in real.groupby(pd.Series(home, real.index)):
+        cells = own.loc[own["field"] == "label", ["label", "raw", "now"]]
+        labels = Counter(map(tuple, cells.to_numpy().tolist()))
+        words = [
+            f"{label}: {raw} → {now} ({_images(count)})"
+            for (label, raw, now), count in sorted(labels.items())
+        ]
+        for field, what in (("image", "dropped"), ("component", "split off")):
+            count = int((own["field"] == field).sum())
+            words += [f"{_images(count)} {what}"] if count else []
+        found[component] = (len(own), ", ".join(words))
+    order = sorted(found, key=lambda component: -found[component][0])
+    return {int(component): found[component][1] for component in order}
+
+
+def _images(count: int) -> str:
+    return "1 image" if count == 1 else f"{count} images"
 
 
 def _is_column(head: Head) -> bool:

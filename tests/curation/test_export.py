@@ -4,7 +4,7 @@ import pandas as pd
 
 from peta_viz import Decisions, Head, ImageSet
 from peta_viz.curation.acts import Act, Cell, Change, Entry
-from peta_viz.curation.export import corrected_table, write_corrected
+from peta_viz.curation.export import changes_in_words, corrected_table, write_corrected
 
 EVIL = "a <b> ünï"
 
@@ -67,3 +67,27 @@ def test_a_part_has_the_same_name_in_both_files(make_set, tmp_path):
     decisions = Decisions.of([Entry(Act("split", 3, changes=changes), "e", "t", "Ada")])
     labels, changed = (pd.read_csv(f) for f in write_corrected(imageset, decisions, tmp_path))
     assert labels["component_id"].astype("str").tolist() == ["3", changed["now"].astype("str")[0]]
+
+
+def test_changes_are_told_by_component(make_set):
+    imageset = make_set({"a": "x", "b": "x", "c": "x", "d": "x"}, components=[1, 3, 3, 3])
+    changes = (
+        Change(Cell("b", "label", "x"), "yes", "no"),
+        Change(Cell("c", "label", "x"), "yes", "no"),
+        Change(Cell("d", "component"), "3", "3/f7"),
+        Change(Cell("d", "mark", "unsure"), "no", "yes"),
+    )
+    decisions = Decisions.of(
+        [
+            Entry(Act("relabel", 3, changes=changes), "e", "t", "Ada"),
+            Entry(
+                Act("drop", 1, changes=(Change(Cell("a", "image"), "in", "out"),)), "f", "u", "Bo"
+            ),
+        ]
+    )
+    words = changes_in_words(imageset, decisions.diff(imageset))
+    assert list(words.items()) == [
+        (3, "x: yes → no (2 images), 1 image split off"),
+        (1, "1 image dropped"),
+    ]
+    assert changes_in_words(imageset, Decisions.of([]).diff(imageset)) == {}
