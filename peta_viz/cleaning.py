@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -14,12 +14,16 @@ from peta_viz.pruning import (
     STRATEGIES,
     ComponentPruning,
     ImagePruning,
+    LabelCorrection,
     LabelIntersection,
     LabelPruning,
     Mask,
     Strategy,
     Verdict,
 )
+
+if TYPE_CHECKING:
+    from peta_viz.quality.scores import LabelQuality
 
 CHANGE_COLUMNS = ["step", "strategy", "image_id", "label", "before", "after", "reason"]
 
@@ -122,8 +126,15 @@ def clean(imageset: ImageSet, strategies: Sequence[Strategy]) -> Cleaning:
     return Cleaning(table.astype({"step": "int64"}))
 
 
-def strategy_grid(imageset: ImageSet) -> pd.DataFrame:
+def strategy_grid(imageset: ImageSet, quality: "LabelQuality | None" = None) -> pd.DataFrame:
     """Try every strategy at three thresholds, each on the raw labels.
+
+    Parameters
+    ----------
+    imageset
+        Images with `component_id`.
+    quality
+        For `LabelCorrection`, which is left out without it.
 
     Returns
     -------
@@ -145,6 +156,11 @@ def strategy_grid(imageset: ImageSet) -> pd.DataFrame:
             (f"ratio below {ratio}", ImagePruning(ratio)),
         ]
     trials += [(f"components of {size} and more", LabelIntersection(size)) for size in (2, 3, 5)]
+    if quality is not None:
+        trials += [
+            (f"wrong with at least {confidence}", LabelCorrection(confidence, quality=quality))
+            for confidence in (0.5, 0.9, 0.99)
+        ]
     rows = [
         {"strategy": strategy.name, "threshold": words, **_touched(imageset, strategy)}
         for words, strategy in trials

@@ -1,7 +1,7 @@
 """Strategies: rules that say which images should go and which labels should change, and why."""
 
-from dataclasses import dataclass, fields
-from typing import Any, Protocol
+from dataclasses import dataclass, field, fields
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import pandas as pd
@@ -17,6 +17,9 @@ from peta_viz.agreement import (
 )
 from peta_viz.errors import InvalidDataError
 from peta_viz.imageset import ImageSet
+
+if TYPE_CHECKING:
+    from peta_viz.quality.scores import LabelQuality
 
 _MIN_SIZE = 3
 
@@ -196,11 +199,58 @@ class ImagePruning:
         return _verdict(imageset, dropped=odd.any(axis=1), reasons=reasons)
 
 
+@dataclass(frozen=True)
+class LabelCorrection:
+    """Turns labels that are likely wrong, of images with near-copies and of those without.
+
+    Parameters
+    ----------
+    confidence
+        A label is turned when it is wrong with at least this probability.
+    remove
+        Do not turn it: it is not known any more.
+    quality
+        How likely each label is right; by default `label_quality` of the images alone, without
+        what vectors and similarities would add.
+
+    """
+
+    confidence: float = 0.9
+    remove: bool = False
+    quality: "LabelQuality | None" = field(default=None, repr=False, metadata={"option": False})
+
+    name = "label_correction"
+
+    def __call__(self, imageset: ImageSet) -> Verdict:
+        """Judge the images."""
+        from peta_viz.quality.scores import label_quality  # noqa: PLC0415 - needs scikit-learn
+
+        quality = self.quality or label_quality(imageset)
+        labels, known = imageset.labels.to_numpy(), imageset.known.to_numpy()
+        scores = quality.scores.reindex(imageset.images.index)[imageset.labels.columns].to_numpy()
+        wrong = known & (scores <= 1 - self.confidence)  # what has no score is left alone
+        worst = np.where(wrong, scores, 2).argmin(axis=1)
+        likely = 1 - scores[np.arange(len(scores)), worst]
+        names = imageset.labels.columns.to_numpy()[worst]
+        count = wrong.sum(axis=1)
+        reasons = [
+            f"{number} likely wrong, most of all {name} ({chance:.0%})" if number else ""
+            for number, name, chance in zip(count, names, likely, strict=True)
+        ]
+        return _verdict(
+            imageset,
+            labels=labels & ~wrong if self.remove else labels ^ wrong,
+            known=known & ~wrong if self.remove else known,
+            reasons=np.array(reasons, dtype=object),
+        )
+
+
 STRATEGIES: dict[str, type[Any]] = {
     "component_pruning": ComponentPruning,
     "label_pruning": LabelPruning,
     "label_intersection": LabelIntersection,
     "image_pruning": ImagePruning,
+    "label_correction": LabelCorrection,
 }
 
 
@@ -232,7 +282,7 @@ def parse_strategy(text: str) -> Strategy:
             f"the strategy {text!r}", [f"{name!r} is none of {', '.join(STRATEGIES)}"]
         )
     target = Flag if name == "component_pruning" else STRATEGIES[name]
-    known = {field.name: str(field.type) for field in fields(target)}
+    known = {one.name: str(one.type) for one in fields(target) if one.metadata.get("option", True)}
     options: dict[str, Any] = {}
     for part in filter(None, rest.split(",")):
         option, equals, value = part.partition("=")

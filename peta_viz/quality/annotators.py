@@ -10,7 +10,7 @@ from peta_viz.quality.context import Floats, Mask, Wide
 _ROUNDS = 25
 # A label's own rates weigh against those of all labels as if it had been asked so often.
 _COMMON = 200.0
-_WEIGHTS = (0.0, 0.25, 0.5, 0.75, 1.0)
+_WEIGHTS = (0.25, 0.5, 0.75, 1.0)
 _CHOICE_ROWS = 4_000
 
 
@@ -57,7 +57,7 @@ class Annotators:
     invented
         float64, the same shape: how often it is there although it should not.
     independence
-        w, from 0 (all near-copies together count as one) to 1 (each counts in full).
+        w, from above 0 (all near-copies together hardly count more than one) to 1 (each in full).
 
     """
 

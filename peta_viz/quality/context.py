@@ -1,6 +1,7 @@
 """What the other labels of an image, and its looks, lead one to expect of each label."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import numpy as np
@@ -10,6 +11,7 @@ from sklearn.linear_model import LogisticRegression
 Floats = np.ndarray[Any, np.dtype[np.float32]]
 Wide = np.ndarray[Any, np.dtype[np.float64]]
 Mask = np.ndarray[Any, np.dtype[np.bool_]]
+Rows = np.ndarray[Any, np.dtype[np.int64]]
 
 _LEAST = 1e-4  # no probability is nearer to 0 or 1
 _CURVE_ROWS = 20_000  # enough for a curve of two numbers
@@ -17,33 +19,34 @@ _CURVE_ROWS = 20_000  # enough for a curve of two numbers
 
 @dataclass(frozen=True, eq=False)
 class Context:
-    """Expects each label from all other labels and from features, by one Gaussian of all of them.
+    """Expects each label from other labels and from features, by one Gaussian of all of them.
 
-    In a multivariate normal distribution the mean of one variable, given all others, is read off
-    the inverse of the covariance matrix, for all variables at once. The covariance is shrunk
-    (Ledoit and Wolf, 2004), and a logistic curve per label makes a probability of the mean. That
-    labels exclude each other, or that one of several has to be there, are linear relations, which
-    this holds exactly.
+    In a multivariate normal distribution the mean of some variables, given all others, is read off
+    the inverse of the covariance matrix. The covariance is shrunk (Ledoit and Wolf, 2004), and a
+    logistic curve per label makes a probability of the mean. Each label is expected twice: by all
+    other labels, which knows that a head has no answer or several (these are linear relations,
+    which a Gaussian holds exactly), and by the labels of other heads, which is not misled where an
+    annotator took one class for another.
 
     Parameters
     ----------
     mean, spread
         float64, shape ``(labels + features,)``: of each column.
-    precision
-        float64, shape ``(labels + features, labels)``: columns of the inverse covariance, over
-        their diagonal.
-    curve
-        float64, shape ``(2, labels)``: intercept and slope of the logistic curves.
+    surprise
+        float64, each of shape ``(labels + features, labels)``: what makes of an image how far each
+        label is from its conditional mean, given all others, and given those of other heads.
+    curves
+        float64, each of shape ``(2, labels)``: intercepts and slopes of the logistic curves.
 
     """
 
     mean: Wide
     spread: Wide
-    precision: Wide
-    curve: Wide
+    surprise: tuple[Wide, Wide]
+    curves: tuple[Wide, ...]
 
     @classmethod
-    def fit(cls, labels: Mask, known: Mask, features: Floats) -> Self:
+    def fit(cls, labels: Mask, known: Mask, features: Floats, heads: Sequence[Rows]) -> Self:
         """Learn from images, of which no two should show the same thing.
 
         Parameters
@@ -52,6 +55,8 @@ class Context:
             bool, shape ``(images, labels)``.
         features
             float32, shape ``(images, features)``, without NaN; there may be none.
+        heads
+            The columns of the labels of each head.
 
         """
         count = labels.shape[1]
@@ -64,31 +69,36 @@ class Context:
         # What never varies has no covariance, and does not follow from anything.
         covariance[np.diag_indices_from(covariance)] += 1e-6
         precision = np.linalg.inv(covariance)[:, :count]
-        precision /= np.diag(precision)[None, :]
-        bare = cls(mean, spread, precision, np.zeros((2, count)))
-        linear = bare._linear(labels, known, features)
-        return cls(mean, spread, precision, _curves(linear, labels, known))
+        alone = precision / np.diag(precision)
+        in_head = alone.copy()
+        for own in heads:
+            in_head[:, own] = precision[:, own] @ np.linalg.inv(precision[np.ix_(own, own)])
+        bare = cls(mean, spread, (alone, in_head), ())
+        means = bare._means(labels, known, features)
+        return replace(bare, curves=tuple(_curves(one, labels, known) for one in means))
 
-    def expect(self, labels: Mask, known: Mask, features: Floats) -> Floats:
-        """Return how likely each label is, by everything but itself.
+    def expect(self, labels: Mask, known: Mask, features: Floats) -> list[Floats]:
+        """Return how likely each label is, its own value left out.
 
         Returns
         -------
-        ndarray
-            float32, shape ``(images, labels)``, strictly between 0 and 1.
+        list of ndarray
+            By all other labels, and by those of other heads: each float32, shape
+            ``(images, labels)``, strictly between 0 and 1.
 
         """
-        intercept, slope = self.curve
-        score = intercept + slope * self._linear(labels, known, features)
-        likely = 1 / (1 + np.exp(-score))
-        return np.asarray(np.clip(likely, _LEAST, 1 - _LEAST), dtype=np.float32)
+        means = self._means(labels, known, features)
+        both = [
+            1 / (1 + np.exp(-intercept - slope * mean))
+            for mean, (intercept, slope) in zip(means, self.curves, strict=True)
+        ]
+        return [np.asarray(np.clip(p, _LEAST, 1 - _LEAST), dtype=np.float32) for p in both]
 
-    def _linear(self, labels: Mask, known: Mask, features: Floats) -> Wide:
-        """Return the conditional mean of each label, in units of its spread."""
+    def _means(self, labels: Mask, known: Mask, features: Floats) -> list[Wide]:
+        """Return the conditional means of the labels, in units of their spread."""
         columns = np.hstack([np.where(known, labels, np.nan), features.astype(np.float64)])
         scaled = _scaled(columns, self.mean, self.spread)
-        mean: Wide = scaled[:, : labels.shape[1]] - scaled @ self.precision
-        return mean
+        return [scaled[:, : labels.shape[1]] - scaled @ surprise for surprise in self.surprise]
 
 
 def _scaled(columns: Wide, mean: Wide, spread: Wide) -> Wide:

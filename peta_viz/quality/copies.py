@@ -1,13 +1,9 @@
 """Which pairs of images show the same thing, by how alike their looks and their labels are."""
 
-from typing import Any
-
 import numpy as np
 import pandas as pd
 
-from peta_viz.quality.context import Floats, Mask, Wide
-
-Rows = np.ndarray[Any, np.dtype[np.int64]]
+from peta_viz.quality.context import Floats, Mask, Rows, Wide
 
 _BINS = 20  # of similarity
 _ROUNDS = 12

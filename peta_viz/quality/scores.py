@@ -13,8 +13,8 @@ from peta_viz.errors import InvalidDataError
 from peta_viz.imageset import ImageSet
 from peta_viz.links import Links, nearest_pairs
 from peta_viz.quality.annotators import Annotators, Evidence
-from peta_viz.quality.context import Context, Floats, Mask
-from peta_viz.quality.copies import Rows, mates, same_thing
+from peta_viz.quality.context import Context, Floats, Mask, Rows
+from peta_viz.quality.copies import mates, same_thing
 
 NEIGHBOURS = 20
 _FIT_ROWS = 20_000  # images that error rates and the context are estimated from
@@ -219,26 +219,28 @@ def label_quality(
     single = np.sort(single[np.unique(component_id[single], return_index=True)[1]])
     if len(single) > _FIT_ROWS:
         single = np.sort(rng.choice(single, _FIT_ROWS, replace=False))
-    context = Context.fit(labels[single], known[single], features[single])
+    heads = [imageset.labels.columns.get_indexer(pd.Index(head.labels)) for head in imageset.heads]
+    context = Context.fit(labels[single], known[single], features[single], heads)
 
     carried, answered = (labels & known).astype(np.float32), known.astype(np.float32)
 
-    def evidence(rows: "slice | Rows") -> Evidence:
-        return Evidence(
-            labels[rows],
-            known[rows],
-            context.expect(labels[rows], known[rows], features[rows]),
-            weights[rows] @ carried,
-            weights[rows] @ answered,
-        )
+    def evidence(rows: "slice | Rows") -> list[Evidence]:
+        yes, asked = weights[rows] @ carried, weights[rows] @ answered
+        return [
+            Evidence(labels[rows], known[rows], expected, yes, asked)
+            for expected in context.expect(labels[rows], known[rows], features[rows])
+        ]
 
-    annotators = Annotators.fit(evidence(np.sort(rng.permutation(len(imageset))[:_FIT_ROWS])))
+    some = np.sort(rng.permutation(len(imageset))[:_FIT_ROWS])
+    annotators = Annotators.fit(evidence(some)[0])
     scores = np.empty(labels.shape, dtype=np.float32)
     likely = np.empty(labels.shape, dtype=np.float32)
     for rows in _blocks(len(imageset)):
         own = evidence(rows)
-        likely[rows] = own.expected
-        scores[rows] = np.where(known[rows], annotators.right(own), np.nan)
+        likely[rows] = own[0].expected
+        # Wrong alone, or with another label of its head: whichever is likelier.
+        right = np.minimum(*map(annotators.right, own))
+        scores[rows] = np.where(known[rows], right, np.nan)
     frame = pd.DataFrame(scores, imageset.labels.index, imageset.labels.columns)
     expected = pd.DataFrame(likely, frame.index, frame.columns)
     images, components = _summaries(imageset, scores, near)

@@ -100,7 +100,7 @@ def test_in_a_pair_both_are_doubted():
     doubt = 1 - quality.scores.to_numpy().reshape(300, 2, -1)
     apart = (wrong[::2] ^ wrong[1::2]) | (labels[::2] != labels[1::2])
     together = doubt.sum(axis=1)
-    assert together[apart].mean() == pytest.approx(1, abs=0.2)
+    assert together[apart].mean() == pytest.approx(1, abs=0.35)
     assert together[~apart].mean() < 0.02
     # Which of the two it is hangs on the rest of the row, and on how often annotators err.
     both = doubt.min(axis=1)[apart]

@@ -1,0 +1,42 @@
+"""The scores of a run: from what its first stage left in the folder."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from peta_viz.embedding import Vectors
+from peta_viz.files import atomic
+from peta_viz.imageset import ImageSet
+from peta_viz.quality.scores import LabelQuality, label_quality
+
+VECTORS_FILE = "vectors.npy"
+
+
+def keep_vectors(folder: str | Path, vectors: Vectors | None) -> None:
+    """Keep the vectors of a run, rows as in its image set; without any, none are left there."""
+    file = Path(folder) / VECTORS_FILE
+    if vectors is None:
+        file.unlink(missing_ok=True)
+        return
+    with atomic(file) as partial:
+        np.save(partial, vectors)
+
+
+def quality_of_run(folder: str | Path) -> LabelQuality:
+    """Score the labels of a run, by its components, its similar pairs, and vectors if it has any.
+
+    Raises
+    ------
+    InvalidDataError
+        If the folder holds no run, or the files in it do not fit each other.
+
+    """
+    folder = Path(folder)
+    imageset = ImageSet.from_parquet(folder)
+    vectors = folder / VECTORS_FILE
+    return label_quality(
+        imageset,
+        np.load(vectors, allow_pickle=False) if vectors.is_file() else None,
+        pairs=pd.read_parquet(folder / "pairs.parquet"),
+    )
