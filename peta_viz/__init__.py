@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from peta_viz.loader import ImageLoader
     from peta_viz.peta import read_peta
     from peta_viz.pruning import parse_strategy
+    from peta_viz.quality.audit import audit
+    from peta_viz.quality.scores import label_quality
     from peta_viz.sample import make_sample
     from peta_viz.splitting import split
     from peta_viz.widgets.confusion import ConfusionMatrix
@@ -39,11 +41,13 @@ _MODULES = {
     "Head": "imageset",
     "ImageLoader": "loader",
     "ImageSet": "imageset",
+    "audit": "quality.audit",
     "clean": "cleaning",
     "cluster": "components",
     "compare_experiments": "intervals",
     "embed": "embedding",
     "flag_components": "agreement",
+    "label_quality": "quality.scores",
     "make_sample": "sample",
     "measure_components": "agreement",
     "parse_strategy": "pruning",
@@ -65,11 +69,13 @@ __all__ = [
     "Head",
     "ImageLoader",
     "ImageSet",
+    "audit",
     "clean",
     "cluster",
     "compare_experiments",
     "embed",
     "flag_components",
+    "label_quality",
     "make_sample",
     "measure_components",
     "parse_strategy",

@@ -232,6 +232,62 @@ def predict(
 
 
 @app.command()
+def audit(
+    source: Annotated[
+        Path, typer.Argument(help="The folder of a run, a PETA release, or a table.")
+    ],
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Where to write. Default: the run folder itself, or audit."),
+    ] = None,
+    count: Annotated[int, typer.Option(help="How many labels are listed.")] = 1_000,
+    shown: Annotated[int, typer.Option(help="How many of them are shown with pictures.")] = 100,
+    path_column: Annotated[
+        str | None, typer.Option(help="The table's column of image files. Default: guessed.")
+    ] = None,
+    label_columns: Annotated[
+        str, typer.Option(help="The table's yes/no columns. Default: guessed.")
+    ] = "",
+    class_columns: Annotated[
+        str, typer.Option(help="The table's columns of class names. Default: guessed.")
+    ] = "",
+    images_root: Annotated[
+        Path | None, typer.Option(help="Where the table's paths start. Default: its folder.")
+    ] = None,
+    reid: Annotated[
+        Path | None, typer.Option(help="A re-identification network, .xml or .onnx.")
+    ] = None,
+    threshold: Annotated[
+        float | None, typer.Option(help="Images more similar than this are grouped.")
+    ] = None,
+) -> None:
+    """List the labels that are most likely wrong, worst first, and show the first ones."""
+    from peta_viz.quality.audit import group, read_source  # noqa: PLC0415
+    from peta_viz.quality.pages import write_worst  # noqa: PLC0415
+    from peta_viz.quality.reading import quality_of_run  # noqa: PLC0415
+
+    folder = out or Path("audit")
+    imageset = read_source(
+        source,
+        path=path_column,
+        labels=_names(label_columns) or None,
+        classes=_names(class_columns) or None,
+        root=images_root,
+    )
+    if imageset is None:
+        folder = out or source
+        quality = quality_of_run(source)
+    else:
+        group(imageset, folder, reid=reid, threshold=threshold)
+        quality = quality_of_run(folder)
+    table, page = write_worst(quality, folder, count=count, shown=shown)
+    for row in quality.expect_wrong(quality.worst(count)).itertuples():
+        typer.echo(f"of the first {row.first:,} about {row.wrong:.0f} are wrong")
+    typer.echo(f"list: {table}")
+    typer.echo(f"page: {page}")
+
+
+@app.command()
 def sample(
     folder: Annotated[Path, typer.Argument(help="Where to write it.")] = Path("data/sample"),
     seed: Annotated[int, typer.Option(help="The same seed gives the same files.")] = 0,

@@ -56,7 +56,7 @@ def read_images(
         return read_peta(root), peta_summary(root)
     assert table is not None
     imageset = ImageSet.from_frame(
-        _read_table(Path(table), [path_column, *class_columns, person_column, subset_column]),
+        read_table(Path(table), [path_column, *class_columns, person_column, subset_column]),
         path=path_column,
         labels=label_columns,
         classes=class_columns,
@@ -69,10 +69,50 @@ def read_images(
     return imageset, summary.rename_axis("label")
 
 
+def guess_columns(frame: pd.DataFrame) -> tuple[str, list[str], list[str]]:
+    """Guess what the columns of a table are.
+
+    Returns
+    -------
+    path : str
+        The first column most of whose texts end like image files.
+    labels : list of str
+        Columns of True and False, or of 1 and 0.
+    classes : list of str
+        Other columns of text with 2 to 50 values, each of them ten times on average.
+
+    Raises
+    ------
+    InvalidDataError
+        If no column looks like image files, or none like labels.
+
+    """
+    texts = [n for n in frame.columns if not pd.api.types.is_numeric_dtype(frame[n])]
+    given = {n: frame[n].dropna().astype("str") for n in texts}
+    files = [n for n in texts if given[n].str.lower().str.endswith(tuple(EXTENSIONS)).mean() > 0.5]  # noqa: PLR2004
+    labels = [
+        n for n in frame.columns if frame[n].notna().any() and frame[n].dropna().isin([0, 1]).all()
+    ]
+    classes = [
+        n
+        for n in texts
+        if n not in {*files, *labels} and 2 <= given[n].nunique() <= min(50, len(frame) / 10)  # noqa: PLR2004
+    ]
+    problems = []
+    if not files:
+        problems.append("no column looks like image files: name it with path=…")
+    if not labels and not classes:
+        problems.append("no column looks like labels: name them with labels=… or classes=…")
+    if problems:
+        columns = ", ".join(map(repr, frame.columns))
+        raise InvalidDataError("the table", [*problems, f"the columns are {columns}"])
+    return files[0], labels, classes
+
+
 def table_paths(table: str, path_column: str) -> list[str]:
     """Return the paths a table names, or nothing where it cannot be read."""
     try:
-        return _read_table(Path(table), [path_column])[path_column].dropna().astype("str").tolist()
+        return read_table(Path(table), [path_column])[path_column].dropna().astype("str").tolist()
     except (InvalidDataError, KeyError):
         return []
 
@@ -112,7 +152,7 @@ def find_images(
     if source.is_dir():
         files = sorted(f for f in source.rglob("*") if f.suffix.lower() in EXTENSIONS)
         return list(map(str, files)), None
-    frame = _read_table(source, [path_column, component_column])
+    frame = read_table(source, [path_column, component_column])
     wanted = [name for name in (path_column, component_column) if name is not None]
     problems = [
         f"there is no column {name!r}; the columns are {', '.join(map(repr, frame.columns))}"
@@ -133,7 +173,7 @@ def find_images(
     return paths, frame[component_column].tolist() if component_column else None
 
 
-def _read_table(file: Path, text_columns: Sequence[str | None]) -> pd.DataFrame:
+def read_table(file: Path, text_columns: Sequence[str | None] = ()) -> pd.DataFrame:
     """Read a table; in a CSV the named columns are text as it stands, and only "" is empty."""
     if file.suffix.lower() not in (".csv", ".parquet"):
         raise InvalidDataError(str(file), ["a table is one of .csv, .parquet"])

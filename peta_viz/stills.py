@@ -133,6 +133,29 @@ def show_images(
     )
 
 
+def read_pictures(images: pd.DataFrame, thumb_px: int) -> dict[str, dict[str, str]]:
+    """Read small pictures of images.
+
+    Parameters
+    ----------
+    images
+        Rows of `ImageSet.images`.
+    thumb_px
+        Their height.
+
+    Returns
+    -------
+    dict
+        By `image_id`: `id`, `subset`, `uri` (a data URI, empty if it cannot be shown), `reason`.
+
+    """
+    come = _fetched(images["path"], thumb_px)
+    return {
+        str(image_id): _picture(str(image_id), row["path"], row["subset"], thumb_px, come)
+        for image_id, row in images.iterrows()
+    }
+
+
 def _fetched(paths: Iterable[str], px: int) -> "dict[str, Future[bytes]]":
     """Fetch what lies behind URLs, all at once, and wait for a while; what comes later is left out.
 

@@ -7,10 +7,12 @@ from peta_viz.pruning import (
     STRATEGIES,
     ComponentPruning,
     ImagePruning,
+    LabelCorrection,
     LabelIntersection,
     LabelPruning,
     parse_strategy,
 )
+from peta_viz.quality.scores import label_quality
 from tests.conftest import RAW, state_of
 
 
@@ -91,3 +93,23 @@ def test_strategies_are_read_from_text():
 def test_text_that_is_no_strategy_says_what_is(text, message):
     with pytest.raises(InvalidDataError, match=message):
         parse_strategy(text)
+
+
+def test_labels_that_are_likely_wrong_are_turned_or_removed(make_set):
+    rows = {f"i{n}": "x y" if n // 4 % 2 else "y z" for n in range(80)}
+    rows["i5"] = "y"  # its near-copies have x, and everything has x or z
+    rows["i9"] = "y ?z"
+    imageset = make_set(rows, components=[n // 4 for n in range(80)])
+    changed = clean(imageset, [LabelCorrection(0.9)]).changes
+    assert changed[["image_id", "label", "before", "after"]].to_numpy().tolist() == [
+        ["i5", "x", "no", "yes"]
+    ]
+    assert changed["reason"].str.contains("1 likely wrong, most of all x").all()
+    removed = clean(imageset, [parse_strategy("label_correction:confidence=0.9,remove=yes")])
+    assert removed.changes["after"].tolist() == ["unknown"]
+    assert clean(imageset, [LabelCorrection(1.0)]).changes.empty
+    quality = label_quality(imageset)
+    part = imageset.subset(imageset.images.index != "i5")
+    assert clean(part, [LabelCorrection(0.9, quality=quality)]).changes.empty
+    with pytest.raises(InvalidDataError, match="'quality=x' is not an option"):
+        parse_strategy("label_correction:quality=x")

@@ -46,9 +46,9 @@ class Evidence:
 class Annotators:
     """Error rates of whoever gave the labels, after Dawid and Skene (1979).
 
-    Near-copies and the image itself are taken for opinions about one truth, each wrong at these
-    rates, with the context for a prior. But near-copies tend to be labelled in one go: n of them
-    count as nʷ independent ones.
+    Near-copies and the image itself are taken for opinions about one fact, each wrong at these
+    rates, with the context for a prior. But near-copies tend to be labelled in one go: n of one
+    opinion count as nʷ independent ones.
 
     Parameters
     ----------
@@ -88,27 +88,46 @@ class Annotators:
 
     def believe(self, evidence: Evidence) -> Floats:
         """Return how likely each label truly is, its own value left out: float32."""
-        for_yes = np.log((1 - self.missed) / self.invented).astype(np.float32)
-        for_no = np.log(self.missed / (1 - self.invented)).astype(np.float32)
-        votes = evidence.yes * for_yes + (evidence.asked - evidence.yes) * for_no
-        votes *= np.maximum(evidence.asked, 1) ** np.float32(self.independence - 1)
-        prior = np.log(evidence.expected / (1 - evidence.expected))
-        return np.asarray(1 / (1 + np.exp(-np.clip(prior + votes, -30, 30))), dtype=np.float32)
+        return _share(self._odds(evidence))
 
     def right(self, evidence: Evidence) -> Floats:
         """Return how likely each label is right, its own value taken into account: float32."""
-        missed, invented = self.missed.astype(np.float32), self.invented.astype(np.float32)
-        believed = self.believe(evidence)
-        against = 1 - believed
-        error = np.where(evidence.labels, invented * against, missed * believed)
-        right = np.where(evidence.labels, (1 - missed) * believed, (1 - invented) * against)
-        return np.asarray(right / (error + right), dtype=np.float32)
+        for_yes, for_no = self._weights()
+        no = evidence.asked - evidence.yes
+        alike = np.asarray(np.where(evidence.labels, evidence.yes, no), dtype=np.float32)
+        # It is one more of those that say the same, and adds the less the more they are.
+        adds = self._count(alike + np.float32(1)) - self._count(alike)
+        odds = self._odds(evidence) + adds * np.where(evidence.labels, for_yes, for_no)
+        return _share(np.where(evidence.labels, odds, -odds))
+
+    def _odds(self, evidence: Evidence) -> Floats:
+        """Return the logarithm of the odds that a label truly is, by context and near-copies."""
+        for_yes, for_no = self._weights()
+        # Of near-copies a yes is taken to say as much as a no: where they do not agree, the rarer
+        # error would decide everything.
+        margin = self._count(evidence.yes) - self._count(evidence.asked - evidence.yes)
+        prior = np.log(evidence.expected / (1 - evidence.expected))
+        return np.asarray(prior + margin * (for_yes - for_no) / 2, dtype=np.float32)
+
+    def _weights(self) -> tuple[Floats, Floats]:
+        """Return what a yes and a no add to the logarithm of the odds."""
+        yes = np.log((1 - self.missed) / self.invented)
+        no = np.log(self.missed / (1 - self.invented))
+        return yes.astype(np.float32), no.astype(np.float32)
+
+    def _count(self, opinions: Floats) -> Floats:
+        weight = np.float32(self.independence)
+        return np.asarray(np.where(opinions > 1, np.maximum(opinions, 1) ** weight, opinions))
 
     def explain(self, evidence: Evidence) -> float:
         """Return the mean logarithm of how likely the labels are as they were given."""
         believed = self.believe(evidence)
         yes = (1 - self.missed) * believed + self.invented * (1 - believed)
         return float(np.log(np.where(evidence.labels, yes, 1 - yes)[evidence.known]).mean())
+
+
+def _share(odds: Floats) -> Floats:
+    return np.asarray(1 / (1 + np.exp(-np.clip(odds, -30, 30))), dtype=np.float32)
 
 
 def _shrunk(errors: Wide, asked: Wide) -> Wide:

@@ -6,6 +6,7 @@ import pandas as pd
 from peta_viz.quality.context import Floats, Mask, Rows, Wide
 
 _BINS = 20  # of similarity
+_LEAST_IN_BIN = 200
 _ROUNDS = 12
 _PAIRS = 50_000  # enough to estimate from
 _BLOCK = 50_000  # pairs at a time
@@ -107,7 +108,9 @@ def same_thing(labels: Mask, known: Mask, pairs: pd.DataFrame, *, seed: int = 0)
 def _bins(similarity: Wide) -> Rows:
     """Sort similarities into bins of equal counts; what is not known has a bin of its own."""
     given = similarity[~np.isnan(similarity)]
-    edges = np.unique(np.quantile(given, np.linspace(0, 1, _BINS + 1)[1:-1])) if len(given) else []
+    # A few pairs tell nothing of how common it is that both show the same.
+    count = min(_BINS, len(given) // _LEAST_IN_BIN)
+    edges = np.unique(np.quantile(given, np.linspace(0, 1, count + 1)[1:-1])) if count > 1 else []
     bins = np.searchsorted(edges, np.nan_to_num(similarity), side="right")
     return np.where(np.isnan(similarity), len(edges) + 1, bins).astype(np.int64)
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -124,12 +125,19 @@ class LabelQuality:
             rows.append((step, own.sum(), low, high))
         return pd.DataFrame(rows, columns=["first", "wrong", "low", "high"])
 
-    def _reasons(self, rows: Rows, columns: Rows) -> list[str]:
+    @cached_property
+    def copies(self) -> csr_array:
+        """Which images are near-copies: float32, shape ``(images, images)``, by how likely so."""
         near = self.pairs[self.pairs["same"] > 0.5]  # noqa: PLR2004 - likelier than not
-        ends = np.concatenate([near["first"].to_numpy(), near["second"].to_numpy()])
-        others = np.concatenate([near["second"].to_numpy(), near["first"].to_numpy()])
-        order = np.argsort(ends, kind="stable")
-        starts = np.searchsorted(ends[order], np.arange(len(self.imageset) + 1))
+        return _graph(len(self.imageset), near, near["same"].to_numpy())
+
+    def copies_of(self, row: int) -> Rows:
+        """Return the rows of the near-copies of an image, the likeliest first."""
+        part = slice(self.copies.indptr[row], self.copies.indptr[row + 1])
+        order = np.argsort(-self.copies.data[part], kind="stable")
+        return np.asarray(self.copies.indices[part][order], dtype=np.int64)
+
+    def _reasons(self, rows: Rows, columns: Rows) -> list[str]:
         labels, known = self.imageset.labels.to_numpy(), self.imageset.known.to_numpy()
         places = {name: number for number, name in enumerate(self.imageset.labels.columns)}
         exclusive = {
@@ -141,7 +149,7 @@ class LabelQuality:
         names = self.imageset.labels.columns
         found = []
         for row, column in zip(rows.tolist(), columns.tolist(), strict=True):
-            copies = others[order[starts[row] : starts[row + 1]]]
+            copies = self.copies_of(row)
             copies = copies[known[copies, column]]
             words = []
             if len(copies):

@@ -1,0 +1,170 @@
+"""From a table of images and labels to the groups that are most worth an hour of a person."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from peta_viz.agreement import measure_components
+from peta_viz.components import default_threshold, find_pairs, link
+from peta_viz.curation.reading import LOG_FILE
+from peta_viz.embedding import embed
+from peta_viz.files import atomic
+from peta_viz.imageset import ImageSet
+from peta_viz.peta import read_peta
+from peta_viz.quality.reading import keep_vectors, quality_of_run
+from peta_viz.quality.scores import LabelQuality
+from peta_viz.sources import guess_columns, read_table
+from peta_viz.widgets.curator import Curator
+
+
+def audit(
+    data: "ImageSet | pd.DataFrame | str | Path",
+    *,
+    folder: str | Path = "audit",
+    groups: int = 40,
+    path: str | None = None,
+    labels: Sequence[str] | None = None,
+    classes: Sequence[str] | None = None,
+    root: str | Path | None = None,
+    reid: str | Path | None = None,
+    threshold: float | None = None,
+    person: str = "",
+) -> Curator:
+    """Show the groups of near-identical images whose labels are most worth a look.
+
+    Parameters
+    ----------
+    data
+        A table with one row per image (or its file), an image set, a PETA release, or the folder of
+        a run.
+    folder
+        Where components, scores and decisions are kept; the run folder itself if one was given.
+        Images that were grouped there before are grouped again; decisions stay.
+    groups
+        How many groups.
+    path, labels, classes, root
+        Columns of a table, and where its paths start, as for `ImageSet.from_frame`; what is not
+        given is guessed. Empty cells are taken for labels that nobody gave.
+    reid, threshold
+        How images are grouped, as for `embed` and `find_pairs`; by default by fastdup's own
+        features.
+    person
+        Who decides.
+
+    Returns
+    -------
+    Curator
+        With the groups in its queue, those first in which most labels are expected to be wrong,
+        or that likely hold different things.
+
+    Raises
+    ------
+    InvalidDataError
+        If the table cannot be used as it is; the message says what to name.
+
+    """
+    found = read_source(data, path=path, labels=labels, classes=classes, root=root)
+    if found is None:
+        folder = str(data)
+    else:
+        group(found, folder, reid=reid, threshold=threshold)
+    quality = quality_of_run(folder)
+    return Curator(
+        quality.imageset,
+        Path(folder) / LOG_FILE,
+        measure_components(quality.imageset).join(
+            quality.components[["wrong_labels", "different"]]
+        ),
+        queue=worst_groups(quality).head(groups),
+        pairs=pd.read_parquet(Path(folder) / "pairs.parquet"),
+        name="audit",
+        person=person,
+    )
+
+
+def group(
+    imageset: ImageSet,
+    folder: str | Path,
+    *,
+    reid: str | Path | None = None,
+    threshold: float | None = None,
+) -> None:
+    """Group images, and keep in a folder what `quality_of_run` reads.
+
+    Parameters
+    ----------
+    imageset
+        The images.
+    folder
+        Where ``images.parquet``, ``labels.parquet``, ``pairs.parquet`` and vectors are written.
+    reid, threshold
+        As for `audit`.
+
+    """
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    vectors = None if reid is None else embed(imageset, reid, cache=folder / "cache")
+    threshold = default_threshold(vectors) if threshold is None else threshold
+    imageset, pairs = find_pairs(imageset, threshold=threshold, vectors=vectors)
+    link(imageset, pairs, threshold).to_parquet(folder)
+    keep_vectors(folder, vectors)
+    with atomic(folder / "pairs.parquet") as partial:
+        pairs.to_parquet(partial, index=False)
+
+
+def worst_groups(quality: LabelQuality) -> pd.DataFrame:
+    """Order the groups by how much a person can mend in them.
+
+    Returns
+    -------
+    DataFrame
+        `component_id` and `score`, greatest first: the labels expected to be wrong, and one more
+        if the images show different things; of components whose images do not all agree.
+
+    """
+    contested = measure_components(quality.imageset)["contested"]
+    own = quality.components[contested.reindex(quality.components.index).to_numpy()]
+    score = (own["wrong_labels"] + own["different"]).astype("float64")
+    ordered = score.sort_values(ascending=False, kind="stable")
+    return pd.DataFrame({"component_id": ordered.index, "score": ordered.to_numpy()})
+
+
+def read_source(
+    data: "ImageSet | pd.DataFrame | str | Path",
+    *,
+    path: str | None = None,
+    labels: Sequence[str] | None = None,
+    classes: Sequence[str] | None = None,
+    root: str | Path | None = None,
+) -> ImageSet | None:
+    """Read images and labels from wherever they are; None if `data` is the folder of a run.
+
+    Parameters
+    ----------
+    data, path, labels, classes, root
+        As for `audit`.
+
+    """
+    if isinstance(data, ImageSet):
+        return data
+    if not isinstance(data, pd.DataFrame):
+        if (Path(data) / "images.parquet").is_file():
+            return None
+        if Path(data).is_dir():
+            return read_peta(data)
+        root = Path(data).parent if root is None else root
+        data = read_table(Path(data))
+    if path is None or (labels is None and classes is None):
+        found = guess_columns(data)
+        path = path or found[0]
+        if labels is None and classes is None:
+            labels, classes = found[1:]
+    return ImageSet.from_frame(
+        data,
+        path=path,
+        labels=labels or (),
+        classes=classes or (),
+        root=root,
+        missing="unknown",
+    )

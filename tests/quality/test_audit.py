@@ -1,0 +1,75 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+import peta_viz
+from peta_viz.curation.log import DecisionLog
+from peta_viz.errors import InvalidDataError
+from peta_viz.quality.audit import worst_groups
+from peta_viz.quality.reading import quality_of_run
+from tests.conftest import run_cli
+
+HEADS = {"hat": bool, "<b>bag</b>": int, "colour": str}
+
+
+@pytest.fixture
+def table(write_image):
+    """Twelve things, each four times; of the first one somebody said that it has no hat."""
+    rows = []
+    rng = np.random.default_rng(0)
+    for thing in range(12):
+        hat, bag = bool(thing % 2), int(rng.integers(2))
+        for copy in range(4):
+            path = write_image(f"{thing}-{copy}.png", seed=thing, size=(64, 96 + copy))
+            rows.append((path.name, hat, bag, "red" if thing < 6 else "blue", 3.5 * thing))
+    frame = pd.DataFrame(rows, columns=["file", *HEADS, "price"])
+    frame.loc[5, "hat"] = False
+    return frame
+
+
+def test_a_frame_becomes_a_queue_of_groups(table, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    curator = peta_viz.audit(table, folder=tmp_path / "audit", groups=3, person="Ada")
+    quality = quality_of_run(tmp_path / "audit")
+    images = quality.imageset.images
+    assert images["component_id"].nunique() == 12
+    assert quality.imageset.labels.columns.tolist() == [
+        *("hat", "<b>bag</b>", "colour=blue", "colour=red"),
+    ]
+    wrong = images["component_id"].iloc[5]
+    assert curator.current == wrong
+    assert worst_groups(quality)["component_id"].tolist() == [wrong]
+    assert DecisionLog(tmp_path / "audit" / "decisions.sqlite", make=False).since() == []
+    curator.close()
+    again = peta_viz.audit(tmp_path / "audit", person="Ada")
+    assert again.current == wrong
+    again.close()
+
+
+def test_the_command_lists_and_shows_them(table, tmp_path):
+    table.to_csv(tmp_path / "own.csv", index=False)
+    out = tmp_path / "found"
+    said = run_cli("audit", tmp_path / "own.csv", "--out", out, "--count", "5", "--shown", "2")
+    assert f"page: {out / 'worst_labels.html'}" in said.stdout
+    listed = pd.read_csv(out / "worst_labels.csv")
+    assert len(listed) == 5
+    assert listed.iloc[0][["image_id", "label", "value", "suggested"]].tolist() == [
+        *("1-1.png", "hat", "no", "yes"),
+    ]
+    assert listed["reason"].iloc[0] == "all of 3 near-copies have it"
+    page = (out / "worst_labels.html").read_text()
+    assert page.count('class="finding"') == 2
+    assert "<b>bag" not in page
+    assert "http" not in page.replace("http-equiv", "")
+    assert "data:image/jpeg;base64," in page
+
+
+def test_what_cannot_be_guessed_is_asked_for(table, tmp_path):
+    with pytest.raises(
+        InvalidDataError, match="no column looks like image files: name it with path"
+    ):
+        peta_viz.audit(table.drop(columns="file"), folder=tmp_path)
+    with pytest.raises(InvalidDataError, match="no column looks like labels"):
+        peta_viz.audit(table[["file", "price"]], folder=tmp_path)
+    with pytest.raises(InvalidDataError, match=r"there is no images\.parquet|no such file"):
+        peta_viz.audit(tmp_path / "nothing.csv", folder=tmp_path)
