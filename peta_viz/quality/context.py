@@ -18,15 +18,12 @@ _CURVE_ROWS = 20_000  # enough for a curve of two numbers
 
 
 @dataclass(frozen=True, eq=False)
-class Context:
-    """Expects each label from other labels and from features, by one Gaussian of all of them.
+class Gaussian:
+    """A multivariate normal distribution of labels and features.
 
-    In a multivariate normal distribution the mean of some variables, given all others, is read off
-    the inverse of the covariance matrix. The covariance is shrunk (Ledoit and Wolf, 2004), and a
-    logistic curve per label makes a probability of the mean. Each label is expected twice: by all
-    other labels, which knows that a head has no answer or several (these are linear relations,
-    which a Gaussian holds exactly), and by the labels of other heads, which is not misled where an
-    annotator took one class for another.
+    The mean of some variables, given all others, is read off the inverse of the covariance matrix,
+    which is shrunk (Ledoit and Wolf, 2004). That a head has no answer or several are linear
+    relations, which this holds exactly.
 
     Parameters
     ----------
@@ -35,18 +32,65 @@ class Context:
     surprise
         float64, each of shape ``(labels + features, labels)``: what makes of an image how far each
         label is from its conditional mean, given all others, and given those of other heads.
-    curves
-        float64, each of shape ``(2, labels)``: intercepts and slopes of the logistic curves.
 
     """
 
     mean: Wide
     spread: Wide
     surprise: tuple[Wide, Wide]
-    curves: tuple[Wide, ...]
 
     @classmethod
     def fit(cls, labels: Mask, known: Mask, features: Floats, heads: Sequence[Rows]) -> Self:
+        """Learn from images; see `Context.fit`."""
+        columns = _columns(labels, known, features)
+        asked = ~np.isnan(columns)
+        counts = np.maximum(1, asked.sum(axis=0))
+        mean = np.where(asked, columns, 0).sum(axis=0) / counts
+        spread = np.sqrt((np.where(asked, columns - mean, 0) ** 2).sum(axis=0) / counts)
+        spread = np.where(spread > 0, spread, 1.0)
+        covariance, _ = ledoit_wolf(_scaled(columns, mean, spread), assume_centered=True)
+        # What never varies has no covariance, and does not follow from anything.
+        covariance[np.diag_indices_from(covariance)] += 1e-6
+        precision = np.linalg.inv(covariance)[:, : labels.shape[1]]
+        alone = precision / np.diag(precision)
+        in_head = alone.copy()
+        for own in heads:
+            in_head[:, own] = precision[:, own] @ np.linalg.inv(precision[np.ix_(own, own)])
+        return cls(mean, spread, (alone, in_head))
+
+    def expect(self, labels: Mask, known: Mask, features: Floats) -> Wide:
+        """Return the conditional means, in units of the spread, shape ``(2, images, labels)``."""
+        scaled = _scaled(_columns(labels, known, features), self.mean, self.spread)
+        own = scaled[:, : labels.shape[1]]
+        return np.stack([own - scaled @ surprise for surprise in self.surprise])
+
+
+@dataclass(frozen=True, eq=False)
+class Context:
+    """Expects each label from other labels and from features.
+
+    Each label is expected twice: by all other labels, which knows that a head has no answer or
+    several, and by the labels of other heads, which is not misled where an annotator took one class
+    for another. A logistic curve per label makes probabilities of the means of a `Gaussian`; there
+    are two of them, each for the half of the components that it has not seen, for who has learned
+    a rare label by heart expects it with too much confidence.
+
+    Parameters
+    ----------
+    gaussians
+        For the images of each half.
+    curves
+        float64, shape ``(2, 2, labels)``: intercepts and slopes of the curves, for both ways.
+
+    """
+
+    gaussians: tuple[Gaussian, Gaussian]
+    curves: Wide
+
+    @classmethod
+    def fit(
+        cls, labels: Mask, known: Mask, features: Floats, half: Mask, heads: Sequence[Rows]
+    ) -> Self:
         """Learn from images, of which no two should show the same thing.
 
         Parameters
@@ -55,29 +99,23 @@ class Context:
             bool, shape ``(images, labels)``.
         features
             float32, shape ``(images, features)``, without NaN; there may be none.
+        half
+            bool, shape ``(images,)``: in which half is the component of each image?
         heads
             The columns of the labels of each head.
 
         """
-        count = labels.shape[1]
-        columns = np.hstack([np.where(known, labels, np.nan), features.astype(np.float64)])
-        with np.errstate(invalid="ignore"):
-            mean = np.nansum(columns, axis=0) / np.maximum(1, (~np.isnan(columns)).sum(axis=0))
-        spread = np.sqrt(np.nanmean((columns - mean) ** 2, axis=0, where=~np.isnan(columns)))
-        spread = np.where(np.nan_to_num(spread) > 0, spread, 1.0)
-        covariance, _ = ledoit_wolf(_scaled(columns, mean, spread), assume_centered=True)
-        # What never varies has no covariance, and does not follow from anything.
-        covariance[np.diag_indices_from(covariance)] += 1e-6
-        precision = np.linalg.inv(covariance)[:, :count]
-        alone = precision / np.diag(precision)
-        in_head = alone.copy()
-        for own in heads:
-            in_head[:, own] = precision[:, own] @ np.linalg.inv(precision[np.ix_(own, own)])
-        bare = cls(mean, spread, (alone, in_head), ())
-        means = bare._means(labels, known, features)
-        return replace(bare, curves=tuple(_curves(one, labels, known) for one in means))
+        if half.all() or not half.any():
+            half = np.arange(len(half)) % 2 == 0
+        others = [own if own.any() else ~own for own in (half, ~half)]
+        first, second = (
+            Gaussian.fit(labels[own], known[own], features[own], heads) for own in others
+        )
+        bare = cls((first, second), np.zeros((2, 2, labels.shape[1])))
+        means = bare._means(labels, known, features, half)
+        return replace(bare, curves=np.stack([_curves(one, labels, known) for one in means]))
 
-    def expect(self, labels: Mask, known: Mask, features: Floats) -> list[Floats]:
+    def expect(self, labels: Mask, known: Mask, features: Floats, half: Mask) -> list[Floats]:
         """Return how likely each label is, its own value left out.
 
         Returns
@@ -87,18 +125,22 @@ class Context:
             ``(images, labels)``, strictly between 0 and 1.
 
         """
-        means = self._means(labels, known, features)
+        means = self._means(labels, known, features, half)
         both = [
-            1 / (1 + np.exp(-intercept - slope * mean))
+            1 / (1 + np.exp(-np.clip(intercept + slope * mean, -30, 30)))
             for mean, (intercept, slope) in zip(means, self.curves, strict=True)
         ]
         return [np.asarray(np.clip(p, _LEAST, 1 - _LEAST), dtype=np.float32) for p in both]
 
-    def _means(self, labels: Mask, known: Mask, features: Floats) -> list[Wide]:
-        """Return the conditional means of the labels, in units of their spread."""
-        columns = np.hstack([np.where(known, labels, np.nan), features.astype(np.float64)])
-        scaled = _scaled(columns, self.mean, self.spread)
-        return [scaled[:, : labels.shape[1]] - scaled @ surprise for surprise in self.surprise]
+    def _means(self, labels: Mask, known: Mask, features: Floats, half: Mask) -> Wide:
+        means = np.empty((2, *labels.shape))
+        for own, gaussian in zip((~half, half), self.gaussians, strict=True):
+            means[:, own] = gaussian.expect(labels[own], known[own], features[own])
+        return means
+
+
+def _columns(labels: Mask, known: Mask, features: Floats) -> Wide:
+    return np.hstack([np.where(known, labels, np.nan), features.astype(np.float64)])
 
 
 def _scaled(columns: Wide, mean: Wide, spread: Wide) -> Wide:

@@ -228,7 +228,9 @@ def label_quality(
     if len(single) > _FIT_ROWS:
         single = np.sort(rng.choice(single, _FIT_ROWS, replace=False))
     heads = [imageset.labels.columns.get_indexer(pd.Index(head.labels)) for head in imageset.heads]
-    context = Context.fit(labels[single], known[single], features[single], heads)
+    codes = pd.factorize(component_id)[0]
+    half = (rng.permutation(codes.max() + 1) % 2 == 0)[codes]
+    context = Context.fit(labels[single], known[single], features[single], half[single], heads)
 
     carried, answered = (labels & known).astype(np.float32), known.astype(np.float32)
 
@@ -236,7 +238,7 @@ def label_quality(
         yes, asked = weights[rows] @ carried, weights[rows] @ answered
         return [
             Evidence(labels[rows], known[rows], expected, yes, asked)
-            for expected in context.expect(labels[rows], known[rows], features[rows])
+            for expected in context.expect(labels[rows], known[rows], features[rows], half[rows])
         ]
 
     some = np.sort(rng.permutation(len(imageset))[:_FIT_ROWS])
