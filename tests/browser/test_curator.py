@@ -6,7 +6,7 @@ import pytest
 
 from peta_viz.curation.log import DecisionLog
 from peta_viz.widgets.curator import Curator
-from tests.browser.scenes import pairs_of, street
+from tests.browser.scenes import narrow, pairs_of, street
 from tests.browser.stub import Stub
 
 READY = ".pv-curator[data-pending='0'][data-answers]:not([data-busy])"
@@ -86,6 +86,27 @@ def test_all_of_a_component_is_seen(sit, page):
     assert {"y", "n"} <= set(states)
     assert current in page.locator(".pv-cell").first.inner_text()
     assert page.evaluate("see.nameless()") == []
+
+
+# What of each picture lies outside its frame, or is in no frame that one can scroll to.
+CUT = """() => [...document.querySelectorAll(".pv-pick img")].filter((img) => {
+    const [one, frame] = [img, img.parentElement].map((part) => part.getBoundingClientRect());
+    const sheet = img.closest(".pv-sheet");
+    const right = sheet.getBoundingClientRect().left + sheet.clientWidth;
+    const inside = one.top >= frame.top && one.bottom <= frame.bottom + 0.1 && one.right <= right;
+    return !inside || getComputedStyle(img).objectFit !== "contain";
+}).length"""
+
+
+@pytest.mark.parametrize("width", [1440, 1100, 700])
+@pytest.mark.parametrize("count", [5, 7, 20])
+def test_every_picture_is_whole(sit, page, tmp_path, count, width):
+    page.set_viewport_size({"width": width, "height": 900})
+    sit(imageset=narrow(tmp_path / "narrow", count), pairs=None)
+    assert page.locator(".pv-pick img").count() == count
+    assert page.evaluate(CUT) == 0
+    scrolls = "(sheet) => sheet.scrollHeight > sheet.clientHeight"
+    assert count == 20 or not page.locator(".pv-sheet").evaluate(scrolls)
 
 
 def test_with_keys_alone(sit):

@@ -23,7 +23,7 @@ class View {
     this.onSize = () => this.measure();
     for (const name of SIZES) model.on(name, this.onSize);
     this.watch = new ResizeObserver(() => this.sheet.fit());
-    this.watch.observe(this.sheet.element);
+    this.watch.observe(this.sheet.element, { box: "border-box" }); // its padding is its own doing
     this.measure();
     this.ask({ kind: "case" });
   }

@@ -1,22 +1,14 @@
 // The pictures of a component: chosen or not, dropped or not, and what each has of one label.
 import { make, said } from "./dom.js";
 import { thicken } from "./items.js";
+import { arrange } from "./layout.js";
 
 const STATES = { y: ["✓", "yes"], n: ["–", "no"], "?": ["?", "not known"] };
 const NEXT = { y: "no", n: "yes", "?": "yes" };
 
-const [EDGE_PX, APART_PX, BELOW_PX, NARROWEST_PX] = [10, 10, 40, 88]; // as curator.css has them
-const [LEAST, MOST] = [0.6, 1.6]; // of the usual height
-
-/** How many lines things of these widths take. */
-export function lines(widths, room) {
-  let [count, used] = [1, 0];
-  for (const width of widths) {
-    if (used && used + width > room) [count, used] = [count + 1, 0];
-    used += width + APART_PX;
-  }
-  return count;
-}
+const EDGE_PX = 10; // this, and what lies between and below pictures, is as curator.css has it
+const SHAPE = { apart: 10, below: 25, narrowest: 88 };
+const [LEAST, MOST] = [0.5, 1.6]; // of the usual height
 
 /** `onCell(row, value)` hears of a click on a picture's label, `onChosen()` of every choice. */
 export class Sheet {
@@ -46,22 +38,26 @@ export class Sheet {
 
   /** Make the pictures as high as there is room for all of them, but neither tiny nor huge. */
   fit() {
-    const { clientWidth, clientHeight } = this.element;
+    const { clientWidth, clientHeight, style } = this.element;
     if (!clientWidth || !this.images?.length) return;
-    const fits = (px) => {
-      const perLine = lines(this.images.map(({ aspect }) => Math.max(NARROWEST_PX, px * aspect)), clientWidth - 2 * EDGE_PX);
-      return perLine * (px + BELOW_PX) - APART_PX + 2 * EDGE_PX <= clientHeight;
-    };
-    let px = Math.round(MOST * this.usual);
-    while (px > LEAST * this.usual && !fits(px)) px -= 4;
-    this.element.style.setProperty("--pv-picture", `${px}px`);
+    const width = clientWidth - 1 - 2 * EDGE_PX; // it may be rounded up
+    const { px, room, widths } = arrange(this.images.map(({ aspect }) => aspect), {
+      ...SHAPE,
+      width,
+      height: clientHeight - 2 * EDGE_PX,
+      least: Math.round(LEAST * this.usual),
+      most: Math.round(MOST * this.usual),
+    });
+    style.setProperty("--pv-picture", `${px}px`);
+    style.setProperty("--pv-spare", `${width - room}px`);
+    for (const [place, figure] of [...this.element.children].entries()) figure.style.width = `${widths[place]}px`;
   }
 
   figure(image, place) {
     const number = String(place + 1);
     return make(
       "figure",
-      { "data-row": String(image.row), style: `--pv-aspect: ${image.aspect}` },
+      { "data-row": String(image.row) },
       make("button", { type: "button", class: "pv-pick", title: image.id ? `${image.id} (${number})` : number, "aria-label": `image ${number} ${image.id}`, onclick: () => this.toggle(place) }, make("span", { class: "pv-key", text: number })),
       make("span", { class: "pv-letter", hidden: true }),
       make("button", { type: "button", class: "pv-cell", hidden: true, onclick: () => this.onCell(image.row, NEXT[this.states[place]]) }),
