@@ -109,6 +109,39 @@ def test_every_picture_is_whole(sit, page, tmp_path, count, width):
     assert count == 20 or not page.locator(".pv-sheet").evaluate(scrolls)
 
 
+def test_one_picture_large(sit, page):
+    seat = sit()
+    dialog = page.locator("dialog[data-row]")
+    large = page.locator(".pv-large-picture img")
+    rows = page.locator("figure").evaluate_all("all => all.map((one) => one.dataset.row)")
+    page.locator(".pv-pick").nth(1).dblclick()
+    dialog.wait_for()
+    assert dialog.get_attribute("data-row") == rows[1]
+    assert seat.chosen() == 0
+    column = page.locator(".pv-cell").nth(1).get_attribute("data-state")
+    current = page.locator(".pv-label[aria-current]").get_attribute("data-label")
+    sign = {"y": "✓", "n": "–", "?": "?"}[column]
+    assert page.locator(f".pv-closeup li:has-text('{current}')").inner_text().split() == [
+        sign,
+        current,
+    ]
+    fits = "(img) => img.clientHeight <= img.parentElement.clientHeight"
+    assert large.evaluate(fits)
+    page.keyboard.press("ArrowRight")
+    page.locator(f"dialog[data-row='{rows[2]}']").wait_for()
+    page.keyboard.press("g")  # nothing is decided behind it
+    page.keyboard.press("Escape")
+    dialog.wait_for(state="hidden")
+    assert seat.kinds() == []
+    seat.press("4", "o")
+    page.locator(f"dialog[data-row='{rows[3]}']").wait_for()
+    page.keyboard.press("o")
+    assert not page.locator("dialog").is_visible()
+    seat.press("e")
+    assert seat.kinds() == ["mark"]
+    assert page.evaluate("window.pictures.size") == 0
+
+
 def test_with_keys_alone(sit):
     seat = sit()
     first = seat.component

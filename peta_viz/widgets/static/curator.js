@@ -1,4 +1,5 @@
 // The curator: one component, its pictures and labels, and what may be done to it.
+import { Closeup } from "./closeup.js";
 import { hideStill, make, said } from "./dom.js";
 import { BUTTONS, WAYS, keysHelp, meaning } from "./deeds.js";
 import { Labels } from "./labels.js";
@@ -32,6 +33,7 @@ class View {
     this.sheet = new Sheet(this.pictures, {
       onCell: (row, value) => this.act({ what: "relabel", label: this.labels.current, value, rows: [row] }),
       onChosen: () => this.buttons(),
+      onLarge: (place) => this.closeup.open(place),
     });
     this.labels = new Labels(this.facts, {
       onCurrent: () => this.paint(),
@@ -69,6 +71,12 @@ class View {
     );
     // The keys go on working after a click of the mouse; whoever walks by Tab stays where they are.
     this.root.addEventListener("click", (event) => event.detail && event.target.closest("button") && this.root.focus({ preventScroll: true }));
+    this.closeup = new Closeup(this.root, {
+      wire: this.wire,
+      pictures: this.pictures,
+      images: () => this.state.images,
+      labels: (place) => this.labels.of(place),
+    });
     el.append(this.root);
   }
 
@@ -90,6 +98,7 @@ class View {
     for (const name of SIZES) this.model.off(name, this.onSize);
     this.watch.disconnect();
     this.wire.close();
+    this.closeup.free();
     this.pictures.close();
     this.root.remove();
   }
@@ -123,6 +132,7 @@ class View {
     this.problem.hidden = !state.refused;
     if (state.said) this.saved = state.said;
     const page = this.root.getRootNode();
+    if (moved && this.closeup.dialog.open) this.closeup.dialog.close();
     const focused = this.root.contains(page.activeElement);
     this.draw(moved);
     // What had the focus may be drawn anew; without it the keys would lead nowhere.
@@ -302,6 +312,7 @@ class View {
     else if (image !== undefined) this.sheet.toggle(image);
     else if (label) this.labels.move(label);
     else if (set && this.labels.current) this.act({ what: "relabel", label: this.labels.current, value: set, rows: this.sheet.rows() });
+    else if (what.large) this.closeup.open(Math.max(0, this.sheet.first()));
     else if (what.find) this.labels.find();
     else if (what.none) this.sheet.choose([]);
     else if (what.help) this.help.hidden = !this.help.hidden;

@@ -29,6 +29,7 @@ const SET = { y: "yes", n: "no", 0: "unknown" };
 const OTHERS = [
   ["1 … 9", "choose a picture, or let it go"],
   ["Esc", "choose none"],
+  ["o", "or a double click: the picture large; ← → the next one, Esc closes"],
   ["↑ ↓", "move through the labels"],
   ["y n 0", "the label is: yes, no, not known; of the chosen pictures, or of all"],
   ["/", "any other label"],
@@ -43,7 +44,7 @@ export function keysHelp(id) {
   return make("dl", { class: "pv-help", id, hidden: true }, ...rows.flatMap(([keys, what]) => [make("dt", { text: keys }), " ", make("dd", { text: what }), " "]));
 }
 
-/** What a key means: {deed}, {label: ±1}, {image: place}, {set: value}, {find}, {none}, {help}, or nothing. */
+/** What a key means: {deed}, {label: ±1}, {image: place}, {set: value}, {find}, {none}, {large}, {help}, or nothing. */
 export function meaning({ key: pressed, ctrlKey, metaKey, altKey, shiftKey }) {
   const key = pressed.length === 1 ? pressed.toLowerCase() : pressed; // whatever Caps Lock says
   if (altKey) return null;
@@ -55,5 +56,5 @@ export function meaning({ key: pressed, ctrlKey, metaKey, altKey, shiftKey }) {
   if (key >= "1" && key <= "9" && key.length === 1) return { image: Number(key) - 1 };
   if (key === "ArrowUp" || key === "ArrowDown") return { label: key === "ArrowDown" ? 1 : -1 };
   if (key in SET) return { set: SET[key] };
-  return { "/": { find: true }, "?": { help: true }, Escape: { none: true } }[key] ?? null;
+  return { "/": { find: true }, "?": { help: true }, o: { large: true }, Escape: { none: true } }[key] ?? null;
 }

@@ -29,6 +29,11 @@ export class Labels {
     return this.shown[this.at]?.[3] ?? "";
   }
 
+  /** What one image has of each label: [name, state, contested]. */
+  of(place) {
+    return this.shown.map(([name, , contested, states]) => [name, states[place], contested]);
+  }
+
   draw({ labels, images }, moved) {
     const before = moved ? "" : this.current;
     if (moved) this.extra = [];

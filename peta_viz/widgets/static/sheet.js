@@ -10,10 +10,10 @@ const EDGE_PX = 10; // this, and what lies between and below pictures, is as cur
 const SHAPE = { apart: 10, below: 25, narrowest: 88 };
 const [LEAST, MOST] = [0.5, 1.6]; // of the usual height
 
-/** `onCell(row, value)` hears of a click on a picture's label, `onChosen()` of every choice. */
+/** `onCell(row, value)` hears of a click on a picture's label, `onChosen()` of every choice, `onLarge(place)` of a double click. */
 export class Sheet {
-  constructor(pictures, { onCell, onChosen }) {
-    Object.assign(this, { pictures, onCell, onChosen });
+  constructor(pictures, { onCell, onChosen, onLarge }) {
+    Object.assign(this, { pictures, onCell, onChosen, onLarge });
     this.chosen = new Set();
     this.element = make("div", { class: "pv-sheet", role: "group", "aria-label": "the component's images" });
   }
@@ -21,6 +21,11 @@ export class Sheet {
   /** The chosen rows, in the order of the pictures. */
   rows() {
     return this.images.map(({ row }) => row).filter((row) => this.chosen.has(row));
+  }
+
+  /** The place of the first chosen picture, or -1. */
+  first() {
+    return this.images.findIndex(({ row }) => this.chosen.has(row));
   }
 
   draw({ images }, moved) {
@@ -58,7 +63,7 @@ export class Sheet {
     return make(
       "figure",
       { "data-row": String(image.row) },
-      make("button", { type: "button", class: "pv-pick", title: image.id ? `${image.id} (${number})` : number, "aria-label": `image ${number} ${image.id}`, onclick: () => this.toggle(place) }, make("span", { class: "pv-key", text: number })),
+      make("button", { type: "button", class: "pv-pick", title: image.id ? `${image.id} (${number})` : number, "aria-label": `image ${number} ${image.id}`, onclick: () => this.toggle(place), ondblclick: () => this.onLarge(place) }, make("span", { class: "pv-key", text: number })),
       make("span", { class: "pv-letter", hidden: true }),
       make("button", { type: "button", class: "pv-cell", hidden: true, onclick: () => this.onCell(image.row, NEXT[this.states[place]]) }),
     );
