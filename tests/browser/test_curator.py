@@ -2,9 +2,11 @@
 
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from peta_viz.curation.log import DecisionLog
+from peta_viz.imageset import Head, ImageSet
 from peta_viz.widgets.curator import Curator
 from tests.browser.scenes import narrow, pairs_of, street
 from tests.browser.stub import Stub
@@ -84,7 +86,8 @@ def test_all_of_a_component_is_seen(sit, page):
     current = page.locator(".pv-label[aria-current]").get_attribute("data-label")
     states = page.locator(".pv-cell").evaluate_all("all => all.map((one) => one.dataset.state)")
     assert {"y", "n"} <= set(states)
-    assert current in page.locator(".pv-cell").first.inner_text()
+    assert current == page.locator(".pv-asked b").inner_text()
+    assert set(page.locator(".pv-cell").all_inner_texts()) <= {"✓", "–", "?"}
     assert page.evaluate("see.nameless()") == []
 
 
@@ -107,6 +110,38 @@ def test_every_picture_is_whole(sit, page, tmp_path, count, width):
     assert page.evaluate(CUT) == 0
     scrolls = "(sheet) => sheet.scrollHeight > sheet.clientHeight"
     assert count == 20 or not page.locator(".pv-sheet").evaluate(scrolls)
+
+
+def test_names_of_labels_can_be_told_apart(sit, page, tmp_path):
+    page.set_viewport_size({"width": 1000, "height": 900})
+    imageset = narrow(tmp_path / "narrow", 6)
+    names = {"hat": "upperBodyThickStripes", "bag": "upperBodyThinStripesAndLogo"}
+    labels, known = (frame.rename(columns=names) for frame in (imageset.labels, imageset.known))
+    head = Head("upper_body", tuple(names.values()))
+    imageset = ImageSet(imageset.images, labels, known, (head,))
+    predictions = pd.DataFrame(
+        [
+            (0, label, state, "raw", 0.5)
+            for label in labels
+            for state in ("raw", "cleaned", "curated")
+        ],
+        columns=["component_id", "label", "trained_on", "judged_on", "probability"],
+    )
+    queue = pd.DataFrame({"component_id": [0]})
+    sit(imageset=imageset, pairs=None, predictions=predictions, queue=queue)
+    shown = page.locator(".pv-label .pv-name")
+    assert set(names.values()) <= set(shown.all_inner_texts())
+    for part in (".pv-name", ".pv-model", ".pv-asked"):
+        cut = "all => all.filter((one) => one.scrollWidth > one.clientWidth).length"
+        assert page.locator(part).evaluate_all(cut) == 0, part
+        hidden = "all => all.filter((one) => getComputedStyle(one).overflow !== 'visible').length"
+        assert page.locator(part).evaluate_all(hidden) == 0, part
+    assert page.locator(".pv-columns:not(.pv-label) .pv-model").all_inner_texts() == [
+        "models trained on",
+        "raw",
+        "curated",
+        "cleaned",
+    ]
 
 
 def test_one_picture_large(sit, page):

@@ -52,7 +52,7 @@ class View {
     this.status = make("span", { class: "pv-status", role: "status" });
     this.problem = make("div", { class: "pv-problem", role: "alert", hidden: true });
     this.help = keysHelp(`${this.name}-keys`);
-    this.body = make("div", { class: "pv-desk" }, this.sheet.element, this.labels.element);
+    this.body = make("div", { class: "pv-desk" }, make("div", { class: "pv-wall" }, this.sheet.bar, this.sheet.element), this.labels.element);
     this.done = make("div", { class: "pv-done", hidden: true });
     const helpButton = make("button", { type: "button", class: "pv-button", text: "?", title: "keys", "aria-label": "keys", onclick: () => (this.help.hidden = !this.help.hidden) });
     const write = make("button", { type: "button", class: "pv-button", text: "Write corrected labels", title: "write the corrected labels and the list of changes beside the log", onclick: () => this.ask({ kind: "export" }) });

@@ -46,6 +46,7 @@ export class Labels {
   }
 
   render() {
+    const header = this.header();
     const groups = new Map();
     for (const [place, label] of this.shown.entries()) {
       const [name, disputed] = label;
@@ -53,8 +54,8 @@ export class Labels {
       if (!groups.has(group)) groups.set(group, { disputed, rows: [] });
       groups.get(group).rows.push(this.row(label, place));
     }
-    if (!this.shown.some(([, , contested]) => contested)) this.list.replaceChildren(make("p", { class: "pv-agree", text: "No label is contested." }));
-    else this.list.replaceChildren();
+    this.list.replaceChildren(...header);
+    if (!this.shown.some(([, , contested]) => contested)) this.list.append(make("p", { class: "pv-agree", text: "No label is contested." }));
     for (const [name, { disputed, rows }] of groups) {
       const settle = disputed ? make("button", { type: "button", class: "pv-button pv-settle", text: "majority", title: "give all images what most of them carry, of this head (h)", onclick: () => this.onHead(name) }) : null;
       this.list.append(make("section", { class: disputed ? "pv-contest" : "" }, make("h4", {}, said(name.replaceAll("_", " ")), settle), ...rows));
@@ -62,19 +63,34 @@ export class Labels {
     this.mark();
   }
 
+  /** Names the columns of what the models say, once. */
+  header() {
+    this.models = [...new Set(this.shown.flatMap(([, , , , guesses]) => guesses.map(([trained]) => trained)))];
+    this.list.style.setProperty("--pv-columns", ["minmax(0, 1fr)", ...this.models.map(() => "46px"), "52px", "68px"].join(" "));
+    if (!this.models.length) return [];
+    const names = this.models.map((trained) => make("span", { class: "pv-model", title: `what the models trained on ${trained} labels say` }, said(trained)));
+    return [make("div", { class: "pv-columns" }, make("span", { class: "pv-model pv-name", text: "models trained on" }), ...names, make("span"), make("span"))];
+  }
+
   row([name, , contested, states, guesses], place) {
+    const guessed = new Map(guesses);
     const known = [...states].filter((state) => state !== "?").length;
     const carried = [...states].filter((state) => state === "y").length;
     const share = known ? (100 * carried) / known : 0;
-    const models = guesses.map(([trained, value]) => make("span", { class: "pv-model", title: `${value.toFixed(2)}: probability that the model trained on ${trained} labels gives it` }, `${trained} ${Math.round(100 * value)}%`));
+    const models = this.models.map((trained) => this.guess(trained, guessed.get(trained)));
     return make(
       "div",
-      { class: "pv-label", "data-label": name, "data-contested": contested, onclick: () => this.go(place) },
-      make("span", { class: "pv-name" }, said(name)),
+      { class: "pv-columns pv-label", "data-label": name, "data-contested": contested, onclick: () => this.go(place) },
+      make("span", { class: "pv-name" }, breaking(name)),
       ...models,
       make("span", { class: "pv-tally", title: `${carried} of ${known} images`, style: `--pv-share: ${share}%`, text: `${carried}/${known}` }),
       make("span", { class: "pv-set" }, ...VALUES.map(([value, text]) => make("button", { type: "button", class: "pv-button", text, title: `${name}: ${value} for the chosen images, or for all`, "aria-label": `${name}: ${value}`, onclick: () => this.set(place, value) }))),
     );
+  }
+
+  guess(trained, value) {
+    if (value === undefined) return make("span");
+    return make("span", { class: "pv-model", title: `${value.toFixed(2)}: probability that the model trained on ${trained} labels gives it`, text: `${Math.round(100 * value)}%` });
   }
 
   set(place, value) {
@@ -133,4 +149,10 @@ export class Labels {
     }
     this.go(place);
   }
+}
+
+/** A name that may go on in the next line, before a capital letter if it can. */
+function breaking(name) {
+  const parts = name.split(/(?<=[a-z0-9_])(?=[A-Z])/);
+  return make("bdi", {}, ...parts.flatMap((part, place) => (place ? [make("wbr"), part] : [part])));
 }

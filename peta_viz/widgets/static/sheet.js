@@ -7,7 +7,7 @@ const STATES = { y: ["✓", "yes"], n: ["–", "no"], "?": ["?", "not known"] };
 const NEXT = { y: "no", n: "yes", "?": "yes" };
 
 const EDGE_PX = 10; // this, and what lies between and below pictures, is as curator.css has it
-const SHAPE = { apart: 10, below: 25, narrowest: 88 };
+const SHAPE = { apart: 10, below: 25, narrowest: 56 };
 const [LEAST, MOST] = [0.5, 1.6]; // of the usual height
 
 /** `onCell(row, value)` hears of a click on a picture's label, `onChosen()` of every choice, `onLarge(place)` of a double click. */
@@ -15,6 +15,8 @@ export class Sheet {
   constructor(pictures, { onCell, onChosen, onLarge }) {
     Object.assign(this, { pictures, onCell, onChosen, onLarge });
     this.chosen = new Set();
+    this.label = make("span", { class: "pv-asked" });
+    this.bar = make("div", { class: "pv-line pv-over" }, this.label);
     this.element = make("div", { class: "pv-sheet", role: "group", "aria-label": "the component's images" });
   }
 
@@ -79,19 +81,27 @@ export class Sheet {
     figure.toggleAttribute("data-out", !kept);
   }
 
-  /** Show what each picture has of a label; without one nothing is shown. */
+  /** Show what each picture has of a label, which is named once above; without one nothing is shown. */
   paint(label, states) {
     this.states = states;
+    this.label.replaceChildren(...(label ? [make("b", {}, said(label)), " ", this.count()] : []));
     for (const [place, figure] of [...this.element.children].entries()) {
       const cell = figure.querySelector(".pv-cell");
       cell.hidden = !label;
       if (!label) continue;
       const [sign, words] = STATES[states[place]];
       cell.dataset.state = states[place];
-      cell.replaceChildren(`${sign} `, said(label));
+      cell.textContent = sign;
       cell.title = `${label}: ${words}; click for ${NEXT[states[place]]}`;
       cell.setAttribute("aria-label", `${label} of image ${place + 1}: ${words}`);
     }
+  }
+
+  /** How many of the kept images say what. */
+  count() {
+    const kept = [...this.states].filter((_, place) => this.images[place].kept);
+    const counts = Object.entries(STATES).map(([state, [sign]]) => [sign, kept.filter((one) => one === state).length]);
+    return counts.filter(([, number]) => number).map(([sign, number]) => `${sign} ${number}`).join("  ");
   }
 
   toggle(place) {
