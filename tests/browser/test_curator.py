@@ -339,6 +339,14 @@ def test_nothing_is_shown_as_saved_before_it_is(sit, page):
     assert seat.kinds() == ["accept"]
 
 
+def test_a_kernel_that_was_restarted_is_told(sit, page):
+    seat = sit()
+    page.evaluate("() => { window.model.send = () => { throw new Error('Cannot send') } }")
+    seat.press("Enter")
+    assert "run the cell again" in seat.problem
+    assert "Cannot send" not in page.locator(".pv-curator").inner_text()
+
+
 def test_a_key_that_is_held_down_decides_once(sit, page):
     seat = sit()
     first = seat.component

@@ -153,7 +153,7 @@ class View {
   }
 
   fail(error) {
-    this.refuse(`This was not done: ${error.message}`);
+    this.refuse(error.unsent ? STALLED : `This was not done: ${error.message}`);
   }
 
   refuse(words) {
