@@ -250,6 +250,10 @@ def test_images_are_dropped_and_come_back(sit, page):
     assert "choose the images to drop" in seat.problem
     seat.press("1", "d")
     assert page.locator("figure[data-out]").count() == 1
+    count = page.locator("figure").count()
+    assert f"{count - 1} images, 1 dropped" in page.locator(".pv-case").inner_text()
+    known = page.locator(".pv-label[aria-current] .pv-tally").inner_text().split("/")[1]
+    assert known == str(count - 1)
     assert seat.problem == ""
     seat.press("1", "d")
     assert page.locator("figure[data-out]").count() == 0

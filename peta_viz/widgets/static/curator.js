@@ -182,7 +182,9 @@ class View {
 
   head() {
     const { component, images, facts, deciders, note } = this.state;
-    const count = images.length === 1 ? "1 image" : `${images.length} images`;
+    const kept = images.filter((image) => image.kept).length;
+    const out = kept < images.length ? `, ${images.length - kept} dropped` : "";
+    const count = (kept === 1 ? "1 image" : `${kept} images`) + out;
     const others = deciders.length ? [make("span", { class: "pv-by", title: "decided by" }, "✓ ", said(deciders.join(", ")))] : [];
     this.title.replaceChildren(
       make("b", {}, "component ", said(String(component))),

@@ -36,6 +36,7 @@ export class Labels {
 
   draw({ labels, images }, moved) {
     const before = moved ? "" : this.current;
+    this.kept = images.map((image) => image.kept);
     if (moved) this.extra = [];
     const there = new Set(labels.map(([name]) => name));
     this.agreed = images.some(({ group }) => group > 0) ? "agreed within each part" : "all agree";
@@ -74,8 +75,9 @@ export class Labels {
 
   row([name, , contested, states, guesses], place) {
     const guessed = new Map(guesses);
-    const known = [...states].filter((state) => state !== "?").length;
-    const carried = [...states].filter((state) => state === "y").length;
+    const kept = [...states].filter((_, number) => this.kept[number]); // what is dropped counts for nothing
+    const known = kept.filter((state) => state !== "?").length;
+    const carried = kept.filter((state) => state === "y").length;
     const share = known ? (100 * carried) / known : 0;
     const models = this.models.map((trained) => this.guess(trained, guessed.get(trained)));
     return make(
