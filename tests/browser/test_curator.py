@@ -228,6 +228,18 @@ def test_any_other_label_is_found(sit, page, imageset):
     page.keyboard.type("no such label")
     page.keyboard.press("Enter")
     assert "no label no such label" in seat.problem
+    field = page.get_by_label("any other label", exact=True)
+    assert field.evaluate("(field) => field === document.activeElement")
+    page.keyboard.type("hat")  # in place of what was wrong
+    page.keyboard.press("Enter")
+    page.locator(".pv-label[data-label='hat'][aria-current]").wait_for()
+    assert seat.problem == ""
+    seat.press("/")
+    page.keyboard.type("no such label")
+    page.locator(".pv-case").click()
+    seat.press("ArrowRight")
+    assert field.input_value() == ""
+    assert seat.problem == ""
 
 
 def test_different_persons_are_suggested_first(sit, page):

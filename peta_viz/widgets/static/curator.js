@@ -41,6 +41,7 @@ class View {
       onHead: (head) => this.act({ what: "accept", head }),
       onAsk: (label) => this.wire.ask({ kind: "label", label }).then(([answer]) => answer.label),
       onError: (error) => this.fail(error),
+      onFound: () => this.refuse(""),
       toRoot: () => this.root.focus({ preventScroll: true }),
     });
     this.bar = make("progress", { class: "pv-progress", max: 1, value: 0, "aria-label": "done of the queue" });
@@ -128,8 +129,7 @@ class View {
     const moved = this.state?.component !== state.component;
     this.state = state;
     this.version = state.version;
-    this.problem.textContent = state.refused;
-    this.problem.hidden = !state.refused;
+    this.refuse(state.refused);
     if (state.said) this.saved = state.said;
     const page = this.root.getRootNode();
     if (moved && this.closeup.dialog.open) this.closeup.dialog.close();
@@ -158,7 +158,7 @@ class View {
 
   refuse(words) {
     this.problem.textContent = words;
-    this.problem.hidden = false;
+    this.problem.hidden = !words;
   }
 
   // What is shown.

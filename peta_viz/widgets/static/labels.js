@@ -5,8 +5,8 @@ const VALUES = [["yes", "y"], ["no", "n"], ["unknown", "?"]];
 
 /** `onSet(label, value)`, `onHead(head)` are acts; `onAsk(label)` brings a label that is not shown. */
 export class Labels {
-  constructor(facts, { onCurrent, onSet, onHead, onAsk, onError, toRoot }) {
-    Object.assign(this, { onCurrent, onSet, onHead, onAsk, onError, toRoot, extra: [], shown: [] });
+  constructor(facts, { onCurrent, onSet, onHead, onAsk, onError, onFound, toRoot }) {
+    Object.assign(this, { onCurrent, onSet, onHead, onAsk, onError, onFound, toRoot, extra: [], shown: [] });
     this.heads = new Map(facts.heads.flatMap(([head, kind, labels]) => labels.map((label) => [label, { head, kind }])));
     this.list = make("div", { class: "pv-labels-list" });
     const id = `pv-${Math.random().toString(36).slice(2)}`;
@@ -38,6 +38,7 @@ export class Labels {
     const before = moved ? "" : this.current;
     this.kept = images.map((image) => image.kept);
     if (moved) this.extra = [];
+    if (moved) this.search.value = "";
     const there = new Set(labels.map(([name]) => name));
     this.agreed = images.some(({ group }) => group > 0) ? "agreed within each part" : "all agree";
     this.extra = this.extra.filter(([name]) => !there.has(name));
@@ -120,25 +121,37 @@ export class Labels {
 
   find() {
     this.search.focus();
+    this.search.select();
   }
 
   searchKey(event) {
     event.stopPropagation();
-    if (event.key === "Escape") this.search.value = "";
-    if (event.key === "Enter" || event.key === "Escape") {
-      this.take();
-      this.toRoot();
+    if (event.key === "Escape") {
+      this.search.value = "";
+      this.onFound();
     }
+    if (event.key !== "Escape" && event.key !== "Enter") return;
+    if (this.take()) this.toRoot();
+    else this.search.select();
   }
 
-  /** Show the label that was typed; a part of a name that fits one alone will do. */
-  async take() {
+  /** Show the label that was typed; a part of a name that fits one alone will do. Else it stays, to be mended. */
+  take() {
     const typed = this.search.value.trim();
-    if (!typed) return;
+    if (!typed) return true;
     const fits = [...this.names].filter((name) => name.toLowerCase().includes(typed.toLowerCase()));
     const name = this.names.has(typed) ? typed : fits.length === 1 ? fits[0] : "";
-    if (!name) return this.onError(new Error(fits.length ? `${fits.length} labels are called like ${typed}` : `there is no label ${typed}`));
+    if (!name) {
+      this.onError(new Error(fits.length ? `${fits.length} labels are called like ${typed}` : `there is no label ${typed}`));
+      return false;
+    }
     this.search.value = "";
+    this.onFound();
+    this.show(name);
+    return true;
+  }
+
+  async show(name) {
     let place = this.shown.findIndex(([shown]) => shown === name);
     if (place < 0) {
       const label = await this.onAsk(name).catch(this.onError);
@@ -150,6 +163,7 @@ export class Labels {
       this.render();
     }
     this.go(place);
+    this.list.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest" });
   }
 }
 
