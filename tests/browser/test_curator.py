@@ -261,6 +261,7 @@ def test_images_are_dropped_and_come_back(sit, page):
     seat.press("d")
     assert "choose the images to drop" in seat.problem
     seat.press("1", "d")
+    assert "touched by Ada" in page.locator(".pv-case").inner_text()
     assert page.locator("figure[data-out]").count() == 1
     count = page.locator("figure").count()
     assert f"{count - 1} images, 1 dropped" in page.locator(".pv-case").inner_text()

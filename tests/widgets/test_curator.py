@@ -106,7 +106,7 @@ def test_to_the_end_and_back(talk):
     assert "not on top any more" in refused["refused"]
     back = talk.ask("go", place=1)
     assert back["marks"]["unsure"] == "all"
-    assert back["deciders"] == ["Ada"]
+    assert (back["deciders"], back["touched"]) == (["Ada"], [])
 
 
 def test_undo_leads_to_where_it_was(talk):
@@ -122,7 +122,8 @@ def test_undo_leads_to_where_it_was(talk):
 
 def test_what_is_only_a_remark_does_not_lead_on(talk):
     first = talk.curator.current
-    assert talk.act("mark", mark="label error")["component"] == first
+    state = talk.act("mark", mark="label error")
+    assert (state["component"], state["deciders"], state["touched"]) == (first, [], ["Ada"])
     assert talk.act("note", text="<b>why?</b>")["note"] == "<b>why?</b>"
     state = talk.ask()
     row = state["images"][0]["row"]

@@ -181,16 +181,18 @@ class View {
   }
 
   head() {
-    const { component, images, facts, deciders, note } = this.state;
+    const { component, images, facts, deciders, touched, note } = this.state;
     const kept = images.filter((image) => image.kept).length;
     const out = kept < images.length ? `, ${images.length - kept} dropped` : "";
     const count = (kept === 1 ? "1 image" : `${kept} images`) + out;
-    const others = deciders.length ? [make("span", { class: "pv-by", title: "decided by" }, "✓ ", said(deciders.join(", ")))] : [];
+    const by = [];
+    if (deciders.length) by.push(make("span", { class: "pv-by", title: "settled by" }, "✓ ", said(deciders.join(", "))));
+    if (touched.length) by.push(make("span", { class: "pv-figure", title: "this component is still open for them" }, "touched by ", said(touched.join(", "))));
     this.title.replaceChildren(
       make("b", {}, "component ", said(String(component))),
       make("span", { class: "pv-figure", text: count }),
       ...facts.map(([name, value]) => make("span", { class: "pv-figure" }, said(name), " ", said(value))),
-      ...others,
+      ...by,
       note ? make("span", { class: "pv-note", title: note }, said(note)) : "",
     );
   }
