@@ -62,12 +62,14 @@ def sit(page, imageset, tmp_path):
     def seat(**options):
         log = DecisionLog(tmp_path / "decisions.sqlite")
         changes, light = options.pop("changes", None), options.pop("light", True)
+        focus = options.pop("focus", True)
         options = {"person": "Ada", "pairs": pairs_of(imageset), **options}
         widget = Curator(options.pop("imageset", imageset), log, **options)
         seats.append(widget)
         shown = Seat(page, widget, changes=changes, light=light)
         shown.settle()
-        page.locator(".pv-curator").focus()
+        if focus:
+            page.locator(".pv-curator").focus()
         return shown
 
     yield seat
@@ -319,6 +321,45 @@ def test_the_keys_work_after_a_click(sit):
     assert seat.chosen() == 0
     seat.press("Enter")
     assert seat.component != first
+
+
+def test_one_sees_whether_the_keys_come_here(sit, page):
+    seat = sit()
+    line = page.get_by_role("button", name="click here to use the keys")
+    border = "(root) => getComputedStyle(root).borderTopColor"
+    assert not line.is_visible()
+    with_focus = page.locator(".pv-curator").evaluate(border)
+    page.evaluate("document.activeElement.blur()")
+    assert line.is_visible()
+    assert page.locator(".pv-curator").evaluate(border) != with_focus
+    line.click()
+    assert not line.is_visible()
+    seat.press("1")
+    assert seat.chosen() == 1
+
+
+@pytest.mark.parametrize(
+    ("around", "taken"),
+    [
+        ("", True),
+        ("<div class='jp-Notebook' tabindex=-1 data-now></div>", True),
+        ("<input data-now>", False),
+        ("<div contenteditable=true data-now></div>", False),
+        ("<div class='jp-OutputArea'><div tabindex=0 data-now></div></div>", False),
+        ("<div style='height: 2000px'></div>", False),  # nothing of it is seen
+    ],
+)
+def test_it_takes_the_keys_from_nobody(sit, page, around, taken):
+    place = f"document.body.insertAdjacentHTML('afterbegin', `{around}`);"
+    focus = "document.querySelector('[data-now]')?.focus();"
+    sit(changes={"class View {": place + focus + "\nclass View {"}, focus=False)
+    assert page.evaluate("document.activeElement.matches('.pv-curator')") == taken
+
+
+def test_blind_is_said_large(sit, page, imageset):
+    queue = pd.DataFrame({"component_id": [0], "probability": [0.5]})
+    sit(blind=True, queue=queue, name="b")
+    assert page.locator(".pv-case .pv-badge").inner_text() == "blind"
 
 
 def test_a_note_is_typed_in_peace(sit, page):

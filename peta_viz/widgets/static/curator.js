@@ -49,6 +49,9 @@ class View {
     this.title = make("div", { class: "pv-case" });
     this.note = make("input", { class: "pv-query", type: "text", "aria-label": "note", placeholder: "note (t)", maxLength: 2000, onkeydown: (event) => this.noteKey(event), onchange: () => this.writeNote() });
     this.deeds = make("div", { class: "pv-line pv-deeds", role: "toolbar", "aria-label": "what to do" }, ...BUTTONS.map((button) => this.button(button)));
+    const wake = () => this.root.focus({ preventScroll: true });
+    // It goes as soon as it has the focus, before a click of the mouse is over.
+    this.wake = make("button", { type: "button", class: "pv-button pv-wake", text: "click here to use the keys", onclick: wake, onmousedown: (event) => (event.preventDefault(), wake()) });
     this.ways = make("div", { class: "pv-deeds pv-group", role: "toolbar", "aria-label": "where to go" }, ...WAYS.map((button) => this.button(button)));
     this.status = make("span", { class: "pv-status", role: "status" });
     this.problem = make("div", { class: "pv-problem", role: "alert", hidden: true });
@@ -62,7 +65,7 @@ class View {
       { class: "pv-gallery pv-curator", "data-lm-suppress-shortcuts": "true", tabindex: "0", role: "region", "aria-label": "curator", "aria-describedby": this.help.id, onkeydown: (event) => this.key(event) },
       hideStill(this.model),
       this.bar,
-      make("div", { class: "pv-bar" }, make("div", { class: "pv-line" }, this.title, this.ways), this.deeds),
+      make("div", { class: "pv-bar" }, make("div", { class: "pv-line" }, this.title, this.wake, this.ways), this.deeds),
       this.problem,
       this.body,
       this.done,
@@ -126,6 +129,7 @@ class View {
   }
 
   take(state) {
+    const first = !this.state;
     const moved = this.state?.component !== state.component;
     this.state = state;
     this.version = state.version;
@@ -137,6 +141,7 @@ class View {
     this.draw(moved);
     // What had the focus may be drawn anew; without it the keys would lead nowhere.
     if (focused && !this.root.contains(page.activeElement)) this.root.focus({ preventScroll: true });
+    if (first && idle(this.root)) this.root.focus({ preventScroll: true });
     this.root.dataset.component = String(state.component ?? "");
     this.root.dataset.place = String(state.place);
     this.root.dataset.answers = String(Number(this.root.dataset.answers ?? 0) + 1);
@@ -189,6 +194,7 @@ class View {
     if (deciders.length) by.push(make("span", { class: "pv-by", title: "settled by" }, "✓ ", said(deciders.join(", "))));
     if (touched.length) by.push(make("span", { class: "pv-figure", title: "this component is still open for them" }, "touched by ", said(touched.join(", "))));
     this.title.replaceChildren(
+      ...(this.facts.blind ? [make("b", { class: "pv-badge", text: "blind", title: "predictions, sources and what others decided are hidden; what you decide counts for judging experiments" })] : []),
       make("b", {}, "component ", said(String(component))),
       make("span", { class: "pv-figure", text: count }),
       ...facts.map(([name, value]) => make("span", { class: "pv-figure" }, said(name), " ", said(value))),
@@ -321,6 +327,15 @@ class View {
     else if (what.none) this.sheet.choose([]);
     else if (what.help) this.help.hidden = !this.help.hidden;
   }
+}
+
+/** Is an element in view, and does the person type nowhere else, nor walk through another output? */
+function idle(element) {
+  const { top, bottom, width } = element.getBoundingClientRect();
+  const busy = "input, textarea, select, button, dialog, [contenteditable=true], .jp-OutputArea, .pv-gallery";
+  const { activeElement } = document;
+  const seen = width > 0 && top >= 0 && top < innerHeight && bottom <= innerHeight + (bottom - top) / 3;
+  return seen && !activeElement?.matches(busy) && !activeElement?.closest(busy);
 }
 
 function render({ model, el }) {
