@@ -198,9 +198,12 @@ def test_with_keys_alone(sit):
 def test_labels_with_keys(sit, imageset):
     seat = sit()
     label = seat.page.locator(".pv-label[aria-current]").get_attribute("data-label")
-    seat.press("2", "y")
-    assert seat.chosen() == 1
-    seat.press("Escape", "ArrowDown")
+    seat.press("2")
+    assert seat.page.locator(".pv-choice").inner_text() == "1 chosen: acts are for this one"
+    seat.press("y")
+    assert seat.chosen() == 0
+    assert seat.page.locator(".pv-choice").inner_text() == ""
+    seat.press("ArrowDown")
     other = seat.page.locator(".pv-label[aria-current]").get_attribute("data-label")
     assert other != label
     seat.press("0", "ArrowUp", "n")
@@ -362,6 +365,34 @@ def test_blind_is_said_large(sit, page, imageset):
     assert page.locator(".pv-case .pv-badge").inner_text() == "blind"
 
 
+def test_many_pictures_are_chosen_at_once(sit, page):
+    seat = sit()
+    picks = page.locator(".pv-pick")
+    count = picks.count()
+    pressed = "all => all.flatMap((one, place) => (one.ariaPressed === 'true' ? [place] : []))"
+    top = picks.first.bounding_box()
+    picks.nth(2).click()
+    picks.nth(5).click(modifiers=["Shift"])
+    assert picks.evaluate_all(pressed) == [2, 3, 4, 5]
+    assert picks.first.bounding_box() == top  # nothing moves
+    seat.press("i")
+    assert picks.evaluate_all(pressed) == [n for n in range(count) if n not in (2, 3, 4, 5)]
+    seat.press("Escape", "1", "d", "Control+a")
+    assert picks.evaluate_all(pressed) == list(range(1, count))  # not what is dropped
+    seat.press("w")
+    states = page.locator(".pv-cell").evaluate_all("all => all.map((one) => one.dataset.state)")
+    yes = [place for place, state in enumerate(states) if state == "y" and place]
+    assert picks.evaluate_all(pressed) == yes
+    assert 0 < len(yes) < count - 1
+    for name, wanted in (("All", count - 1), ("None", 0), ("The rest", count - 1)):
+        page.get_by_role("button", name=name, exact=True).click()
+        assert seat.chosen() == wanted
+    seat.press("e")
+    assert seat.chosen() == count - 1  # a remark may be one of several
+    seat.press("g")
+    assert seat.chosen() == 0
+
+
 def test_a_note_is_typed_in_peace(sit, page):
     seat = sit()
     first = seat.component
@@ -455,7 +486,7 @@ def test_a_choice_outlives_a_key_that_came_too_early(sit, page):
     seat = sit()
     page.keyboard.press("4")
     page.evaluate("window.model.silent = true")
-    page.keyboard.press("y")
+    page.keyboard.press("e")
     page.keyboard.press("d")
     page.evaluate("window.model.speak()")
     seat.settle()

@@ -7,6 +7,7 @@ import { Sheet } from "./sheet.js";
 import { Pictures, Wire } from "./wire.js";
 
 const STALLED = "The kernel does not answer: it is busy, or it was restarted (then run the cell again). What is not shown as saved is not saved.";
+const REMARKS = ["note", "label error", "model mistake"];
 const SIZES = ["change:height_px", "change:picture_px"];
 
 class View {
@@ -65,7 +66,7 @@ class View {
       { class: "pv-gallery pv-curator", "data-lm-suppress-shortcuts": "true", tabindex: "0", role: "region", "aria-label": "curator", "aria-describedby": this.help.id, onkeydown: (event) => this.key(event) },
       hideStill(this.model),
       this.bar,
-      make("div", { class: "pv-bar" }, make("div", { class: "pv-line" }, this.title, this.wake, this.ways), this.deeds),
+      make("div", { class: "pv-bar" }, make("div", { class: "pv-line" }, this.title, make("span", { class: "pv-slot" }, this.sheet.choice, this.wake), this.ways), this.deeds),
       this.problem,
       this.body,
       this.done,
@@ -125,7 +126,8 @@ class View {
 
   async act(message) {
     const done = await this.ask({ kind: "act", component: this.state?.component, ...message });
-    if (done && (message.what === "split" || message.what === "drop")) this.sheet.choose([]);
+    // What was chosen for one act must not go unseen into the next; remarks may be several.
+    if (done && !REMARKS.includes(message.mark ?? message.what)) this.sheet.choose([]);
   }
 
   take(state) {
@@ -324,7 +326,7 @@ class View {
     else if (set && this.labels.current) this.act({ what: "relabel", label: this.labels.current, value: set, rows: this.sheet.rows() });
     else if (what.large) this.closeup.open(Math.max(0, this.sheet.first()));
     else if (what.find) this.labels.find();
-    else if (what.none) this.sheet.choose([]);
+    else if (what.choose) this.sheet.pick(what.choose);
     else if (what.help) this.help.hidden = !this.help.hidden;
   }
 }

@@ -1,4 +1,5 @@
 // The pictures of a component: chosen or not, dropped or not, and what each has of one label.
+import { CHOICES } from "./deeds.js";
 import { make, said } from "./dom.js";
 import { thicken } from "./items.js";
 import { arrange } from "./layout.js";
@@ -16,7 +17,12 @@ export class Sheet {
     Object.assign(this, { pictures, onCell, onChosen, onLarge });
     this.chosen = new Set();
     this.label = make("span", { class: "pv-asked" });
-    this.bar = make("div", { class: "pv-line pv-over" }, this.label);
+    this.choice = make("span", { class: "pv-choice", role: "status" });
+    const choices = CHOICES.map(({ name, text, shown, keys, words }) =>
+      make("button", { type: "button", class: "pv-button", title: `${words} (${shown[0]})`, "aria-keyshortcuts": keys.join(" ").replace("Ctrl", "Control"), "data-choose": name, text, onclick: () => this.pick(name) }),
+    );
+    this.choices = make("span", { class: "pv-deeds pv-group", role: "toolbar", "aria-label": "choose pictures" }, ...choices);
+    this.bar = make("div", { class: "pv-over" }, this.label, this.choices);
     this.element = make("div", { class: "pv-sheet", role: "group", "aria-label": "the component's images" });
   }
 
@@ -35,6 +41,7 @@ export class Sheet {
     this.apart = images.some(({ group }) => group > 0);
     if (moved) {
       this.chosen.clear();
+      this.anchor = 0;
       this.element.replaceChildren(...images.map((image, place) => this.figure(image, place)));
       this.element.scrollTop = 0;
     }
@@ -65,7 +72,7 @@ export class Sheet {
     return make(
       "figure",
       { "data-row": String(image.row) },
-      make("button", { type: "button", class: "pv-pick", title: image.id ? `${image.id} (${number})` : number, "aria-label": `image ${number} ${image.id}`, onclick: () => this.toggle(place), ondblclick: () => this.onLarge(place) }, make("span", { class: "pv-key", text: number })),
+      make("button", { type: "button", class: "pv-pick", title: image.id ? `${image.id} (${number})` : number, "aria-label": `image ${number} ${image.id}`, onmousedown: (event) => event.shiftKey && event.preventDefault(), onclick: (event) => (event.shiftKey ? this.upTo(place) : this.toggle(place)), ondblclick: () => this.onLarge(place) }, make("span", { class: "pv-key", text: number })),
       make("span", { class: "pv-letter", hidden: true }),
       make("button", { type: "button", class: "pv-cell", hidden: true, onclick: () => this.onCell(image.row, NEXT[this.states[place]]) }),
     );
@@ -108,7 +115,20 @@ export class Sheet {
     const row = this.images[place]?.row;
     if (row === undefined) return;
     if (!this.chosen.delete(row)) this.chosen.add(row);
+    this.anchor = place;
     this.mark();
+  }
+
+  /** Choose all pictures from the last one that was clicked to this one, too. */
+  upTo(place) {
+    const [first, last] = [this.anchor, place].sort((one, other) => one - other);
+    this.choose([...this.chosen, ...this.images.slice(first, last + 1).map(({ row }) => row)]);
+  }
+
+  /** Choose all, the rest, those with the label, or none; what is dropped only a click chooses. */
+  pick(name) {
+    const wanted = { all: () => true, rest: ({ row }) => !this.chosen.has(row), with: (_, place) => this.states[place] === "y", none: () => false }[name];
+    this.choose(this.images.filter((image, place) => image.kept && wanted(image, place)).map(({ row }) => row));
   }
 
   choose(rows) {
@@ -118,6 +138,9 @@ export class Sheet {
 
   mark() {
     for (const figure of this.element.children) figure.querySelector(".pv-pick").setAttribute("aria-pressed", String(this.chosen.has(Number(figure.dataset.row))));
+    const count = this.chosen.size;
+    this.choice.textContent = count ? `${count} chosen: acts are for ${count === 1 ? "this one" : "these"}` : "";
+    this.bar.toggleAttribute("data-some", count > 0);
     this.onChosen();
   }
 
