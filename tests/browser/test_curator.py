@@ -11,7 +11,7 @@ from peta_viz.widgets.curator import Curator
 from tests.browser.scenes import narrow, pairs_of, street
 from tests.browser.stub import Stub
 
-READY = ".pv-curator[data-pending='0'][data-answers]:not([data-busy])"
+READY = ".pv-curator[data-pending='0'][data-answers]:not([data-busy], [data-unseen])"
 
 
 class Seat(Stub):
@@ -62,12 +62,12 @@ def sit(page, imageset, tmp_path):
     def seat(**options):
         log = DecisionLog(tmp_path / "decisions.sqlite")
         changes, light = options.pop("changes", None), options.pop("light", True)
-        focus = options.pop("focus", True)
+        focus, ready = options.pop("focus", True), options.pop("ready", READY)
         options = {"person": "Ada", "pairs": pairs_of(imageset), **options}
         widget = Curator(options.pop("imageset", imageset), log, **options)
         seats.append(widget)
         shown = Seat(page, widget, changes=changes, light=light)
-        shown.settle()
+        page.wait_for_selector(ready, timeout=15_000)
         if focus:
             page.locator(".pv-curator").focus()
         return shown
@@ -449,6 +449,38 @@ def test_a_key_that_is_held_down_decides_once(sit, page):
     assert seat.component != first
     seat.press("Shift+Enter")
     assert seat.kinds() == ["accept"]
+
+
+def test_a_double_tap_decides_once(sit, page):
+    seat = sit(changes={"LOOK_MS = 200": "LOOK_MS = 2000"})
+    first = seat.component
+    page.keyboard.press("Enter")
+    page.wait_for_function("document.querySelector('.pv-curator').dataset.place === '1'")
+    page.wait_for_selector(".pv-curator[data-pending='0']:not([data-busy])")
+    page.keyboard.press("Enter")
+    page.locator("[data-deed=good]").click()
+    page.locator(".pv-set button").first.click()
+    seat.settle()
+    assert seat.kinds() == ["accept"]
+    page.keyboard.press("z")  # what one did oneself one may take back at once
+    page.wait_for_function("document.querySelector('.pv-curator').dataset.place === '0'")
+    seat.settle()
+    seat.press("Enter")
+    assert seat.kinds() == ["accept", "undo", "accept"]
+    assert seat.component != first
+
+
+def test_nothing_is_decided_without_pictures(sit, page):
+    late = "this.asking = false;\n    this.closed = false;"
+    waits = {late: late + "\n    window.held = this;\n    this.asking = true;"}
+    seat = sit(changes=waits, ready=".pv-curator[data-answers]:not([data-busy])")
+    page.keyboard.press("g")
+    assert "not there yet" in seat.problem
+    page.evaluate("() => { held.asking = false; held.pump() }")
+    seat.settle()
+    assert seat.problem == ""
+    seat.press("g")
+    assert seat.kinds() == ["mark"]
 
 
 def test_a_note_is_written_before_the_click_that_ends_it(sit, page):

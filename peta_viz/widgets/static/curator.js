@@ -7,6 +7,9 @@ import { Sheet } from "./sheet.js";
 import { Pictures, Wire } from "./wire.js";
 
 const STALLED = "The kernel does not answer: it is busy, or it was restarted (then run the cell again). What is not shown as saved is not saved.";
+const LOOK_MS = 200; // nobody sees anything in less
+const UNSEEN = ["undo", "redo", "note"]; // which decide nothing about what is on top
+const NOT_THERE = "The pictures are not there yet.";
 const REMARKS = ["note", "label error", "model mistake"];
 const SIZES = ["change:height_px", "change:picture_px"];
 
@@ -102,6 +105,7 @@ class View {
     this.model.off("change:_version", this.onVersion);
     for (const name of SIZES) this.model.off(name, this.onSize);
     this.watch.disconnect();
+    clearTimeout(this.looking);
     this.wire.close();
     this.closeup.free();
     this.pictures.close();
@@ -125,6 +129,8 @@ class View {
   }
 
   async act(message) {
+    // The second tap of two was for the component before: what comes next has not been seen yet.
+    if (this.root.hasAttribute("data-unseen") && !UNSEEN.includes(message.what)) return this.sheet.missing() && this.refuse(NOT_THERE);
     const done = await this.ask({ kind: "act", component: this.state?.component, ...message });
     // What was chosen for one act must not go unseen into the next; remarks may be several.
     if (done && !REMARKS.includes(message.mark ?? message.what)) this.sheet.choose([]);
@@ -140,6 +146,7 @@ class View {
     const page = this.root.getRootNode();
     if (moved && this.closeup.dialog.open) this.closeup.dialog.close();
     const focused = this.root.contains(page.activeElement);
+    if (moved) this.root.toggleAttribute("data-unseen", true);
     this.draw(moved);
     // What had the focus may be drawn anew; without it the keys would lead nowhere.
     if (focused && !this.root.contains(page.activeElement)) this.root.focus({ preventScroll: true });
@@ -264,7 +271,12 @@ class View {
   }
 
   count() {
-    this.root.dataset.pending = String(this.sheet.missing());
+    const missing = this.sheet.missing();
+    this.root.dataset.pending = String(missing);
+    clearTimeout(this.looking);
+    if (missing) return;
+    if (this.problem.textContent === NOT_THERE) this.refuse("");
+    this.looking = setTimeout(() => this.root.toggleAttribute("data-unseen", false), LOOK_MS);
   }
 
   // What hands ask for.
