@@ -26,6 +26,7 @@ from peta_viz.widgets.modules import css, javascript
 
 _LARGE_PX = 1_200
 
+
 class Curator(Answering):
     """Decide about labels, one component at a time.
 

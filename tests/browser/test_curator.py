@@ -24,7 +24,7 @@ class Seat(Stub):
         for key in keys:
             self.page.keyboard.press(key)
             self.answered()
-        self.settle()
+            self.settle()
 
     def click(self, deed):
         self.page.locator(f"[data-deed='{deed}']").click()
@@ -391,6 +391,53 @@ def test_many_pictures_are_chosen_at_once(sit, page):
     assert seat.chosen() == count - 1  # a remark may be one of several
     seat.press("g")
     assert seat.chosen() == 0
+
+
+def test_nothing_moves(sit, page):
+    page.set_viewport_size({"width": 1100, "height": 900})
+    seat = sit()
+    first = page.locator(".pv-pick").first
+    height = page.locator(".pv-curator").bounding_box()["height"]
+    place = first.bounding_box()
+    for key in ("d", "e", "1", "m", "Escape", "p", "Escape", "?", "?"):
+        seat.press(key)
+        assert first.bounding_box() == place, key
+    assert "touched by Ada" in page.locator(".pv-case").inner_text()
+    seat.press("ArrowRight", "u")
+    assert page.locator(".pv-case").inner_text() == "end of the queue"
+    assert page.get_by_role("button", name="Go through the one that was skipped").is_visible()
+    assert page.locator(".pv-curator").bounding_box()["height"] == height
+    seat.press("Enter", "1", "o", "y")
+    assert seat.kinds() == ["mark", "mark", "mark"]
+
+
+def test_the_keys_are_told_over_the_pictures(sit, page):
+    seat = sit()
+    seat.press("?")
+    box, stage = (page.locator(one).bounding_box() for one in (".pv-help", ".pv-stage"))
+    assert box == stage
+    seat.press("Escape")
+    assert not page.locator(".pv-help").is_visible()
+
+
+def test_a_mark_looks_like_no_act(sit, page):
+    seat = sit()
+    seat.press("e")
+    colours = [
+        page.locator(f"[data-deed='{deed}']").evaluate("(one) => see.colours(one)[1].join()")
+        for deed in ("accept", "label error", "model mistake")
+    ]
+    assert len(set(colours)) == 3
+
+
+@pytest.mark.parametrize("height", [600, 800, 1200])
+def test_it_is_no_higher_than_the_room(sit, page, height):
+    page.set_viewport_size({"width": 1100, "height": height})
+    sit()
+    box = page.locator(".pv-curator").bounding_box()
+    assert box["height"] <= height - 150
+    assert page.evaluate(CUT) == 0
+    assert page.locator(".pv-foot").last.bounding_box()["y"] + 20 <= box["y"] + box["height"]
 
 
 def test_a_note_is_typed_in_peace(sit, page):

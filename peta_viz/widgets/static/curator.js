@@ -70,11 +70,8 @@ class View {
       hideStill(this.model),
       this.bar,
       make("div", { class: "pv-bar" }, make("div", { class: "pv-line" }, this.title, make("span", { class: "pv-slot" }, this.sheet.choice, this.wake), this.ways), this.deeds),
-      this.problem,
-      this.body,
-      this.done,
-      this.help,
-      make("div", { class: "pv-foot" }, this.status, this.note, write, helpButton),
+      make("div", { class: "pv-stage" }, this.body, this.done, this.help),
+      make("div", { class: "pv-foot" }, this.status, this.problem, this.note, write, helpButton),
       make("div", { class: "pv-foot" }, this.progress),
     );
     // The keys go on working after a click of the mouse; whoever walks by Tab stays where they are.
@@ -93,7 +90,7 @@ class View {
   }
 
   measure() {
-    this.body.style.height = `${this.model.get("height_px")}px`;
+    this.root.style.setProperty("--pv-height", `${this.model.get("height_px")}px`);
     const picture = this.model.get("picture_px");
     if (picture === this.sheet.usual) return this.sheet.fit();
     this.sheet.usual = picture;
@@ -173,6 +170,7 @@ class View {
   refuse(words) {
     this.problem.textContent = words;
     this.problem.hidden = !words;
+    this.status.hidden = Boolean(words); // whose place it takes: nothing moves
   }
 
   // What is shown.
@@ -180,8 +178,9 @@ class View {
   draw(moved) {
     const { state } = this;
     const at = state.component !== null;
-    this.body.hidden = this.deeds.hidden = this.note.hidden = !at;
+    this.body.hidden = !at;
     this.done.hidden = at;
+    this.note.disabled = !at;
     if (at) {
       this.head();
       this.labels.draw(state, moved);
@@ -214,7 +213,11 @@ class View {
 
   finish() {
     const { left } = this.state.progress;
-    const again = make("button", { type: "button", class: "pv-button", text: `Go through the ${left} that were skipped`, onclick: () => this.ask({ kind: "next", place: 0 }) });
+    const skipped = left === 1 ? "the one that was skipped" : `the ${left} that were skipped`;
+    this.title.replaceChildren(make("b", { text: "end of the queue" }));
+    this.note.value = "";
+    this.sheet.choose([]);
+    const again = make("button", { type: "button", class: "pv-button", text: `Go through ${skipped}`, onclick: () => this.ask({ kind: "next", place: 0 }) });
     this.done.replaceChildren(
       make("h3", { text: left ? "That was the end of the queue." : "All of it is done." }),
       make("p", { text: "Everything is in the log; the arrow back leads to the last component." }),
@@ -248,6 +251,7 @@ class View {
       const mark = BUTTONS.find(({ name }) => name === deed)?.mark;
       const free = { undo: Boolean(state.undo), redo: Boolean(state.redo), back: state.place > 0, drop: at && chosen > 0, copy: at && chosen === 1, skip: at }[deed] ?? at;
       button.disabled = !free;
+      // Only marks can be pressed; one that some images have is half full.
       if (mark) button.setAttribute("aria-pressed", { all: "true", some: "mixed" }[state.marks?.[mark]] ?? "false");
       if (deed === "undo" || deed === "redo") button.title = state[deed] ? `${deed}: ${state[deed][1]}` : `nothing to ${deed}`;
     }
@@ -332,14 +336,14 @@ class View {
       if (!button || !button.disabled) this.deed(deed);
       else if (deed === "drop") this.refuse("choose the images to drop (1 … 9)");
       else if (deed === "copy") this.refuse("choose the one image whose labels are right (1 … 9)");
-    } else if (this.state.component === null) return;
+    } else if (what.help || (what.choose === "none" && !this.help.hidden)) this.help.hidden = !this.help.hidden;
+    else if (this.state.component === null) return;
     else if (image !== undefined) this.sheet.toggle(image);
     else if (label) this.labels.move(label);
     else if (set && this.labels.current) this.act({ what: "relabel", label: this.labels.current, value: set, rows: this.sheet.rows() });
     else if (what.large) this.closeup.open(Math.max(0, this.sheet.first()));
     else if (what.find) this.labels.find();
     else if (what.choose) this.sheet.pick(what.choose);
-    else if (what.help) this.help.hidden = !this.help.hidden;
   }
 }
 

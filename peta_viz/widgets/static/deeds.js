@@ -40,7 +40,7 @@ const OTHERS = [
   ["↑ ↓", "move through the labels"],
   ["y n 0", "the label is: yes, no, not known; of the chosen pictures, or of all"],
   ["/", "any other label"],
-  ["?", "show or hide these keys"],
+  ["?", "show or hide these keys, as Esc does"],
 ];
 
 for (const button of [...BUTTONS, ...WAYS, ...CHOICES]) button.shown = button.keys.map((key) => SHOWN[key] ?? key);
@@ -48,7 +48,7 @@ for (const button of [...BUTTONS, ...WAYS, ...CHOICES]) button.shown = button.ke
 /** The list of keys, hidden until it is asked for. */
 export function keysHelp(id) {
   const rows = [...[...BUTTONS, ...WAYS, ...CHOICES].map(({ shown, text, words }) => [shown.join(" or "), `${text}: ${words}`]), ...OTHERS];
-  return make("dl", { class: "pv-help", id, hidden: true }, ...rows.flatMap(([keys, what]) => [make("dt", { text: keys }), " ", make("dd", { text: what }), " "]));
+  return make("dl", { class: "pv-help", id, hidden: true }, ...rows.map(([keys, what]) => make("div", {}, make("dt", { text: keys }), " ", make("dd", { text: what }), " ")));
 }
 
 /** What a key means: {deed}, {label: ±1}, {image: place}, {set: value}, {choose: name}, {find}, {large}, {help}, or nothing. */
