@@ -114,8 +114,9 @@ def test_every_picture_is_whole(sit, page, tmp_path, count, width):
     assert count == 20 or not page.locator(".pv-sheet").evaluate(scrolls)
 
 
-def test_names_of_labels_can_be_told_apart(sit, page, tmp_path):
-    page.set_viewport_size({"width": 1000, "height": 900})
+@pytest.mark.parametrize("width", [700, 1000])
+def test_names_of_labels_can_be_told_apart(sit, page, tmp_path, width):
+    page.set_viewport_size({"width": width, "height": 900})
     imageset = narrow(tmp_path / "narrow", 6)
     names = {"hat": "upperBodyThickStripes", "bag": "upperBodyThinStripesAndLogo"}
     labels, known = (frame.rename(columns=names) for frame in (imageset.labels, imageset.known))
@@ -133,6 +134,8 @@ def test_names_of_labels_can_be_told_apart(sit, page, tmp_path):
     sit(imageset=imageset, pairs=None, predictions=predictions, queue=queue)
     shown = page.locator(".pv-label .pv-name")
     assert set(names.values()) <= set(shown.all_inner_texts())
+    lines = "all => all.map((one) => one.getBoundingClientRect().height / 17)"
+    assert max(shown.evaluate_all(lines)) < 3
     for part in (".pv-name", ".pv-model", ".pv-asked"):
         cut = "all => all.filter((one) => one.scrollWidth > one.clientWidth).length"
         assert page.locator(part).evaluate_all(cut) == 0, part
@@ -412,12 +415,15 @@ def test_nothing_moves(sit, page):
 
 
 def test_the_keys_are_told_over_the_pictures(sit, page):
+    page.set_viewport_size({"width": 700, "height": 700})
     seat = sit()
     seat.press("?")
-    box, stage = (page.locator(one).bounding_box() for one in (".pv-help", ".pv-stage"))
+    box, stage = (page.locator(one).bounding_box() for one in (".pv-keys", ".pv-stage"))
     assert box == stage
+    wide = "(keys) => keys.scrollWidth > keys.clientWidth"
+    assert not page.locator(".pv-keys").evaluate(wide)
     seat.press("Escape")
-    assert not page.locator(".pv-help").is_visible()
+    assert not page.locator(".pv-keys").is_visible()
 
 
 def test_a_mark_looks_like_no_act(sit, page):

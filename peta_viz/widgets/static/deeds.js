@@ -48,7 +48,8 @@ for (const button of [...BUTTONS, ...WAYS, ...CHOICES]) button.shown = button.ke
 /** The list of keys, hidden until it is asked for. */
 export function keysHelp(id) {
   const rows = [...[...BUTTONS, ...WAYS, ...CHOICES].map(({ shown, text, words }) => [shown.join(" or "), `${text}: ${words}`]), ...OTHERS];
-  return make("dl", { class: "pv-help", id, hidden: true }, ...rows.map(([keys, what]) => make("div", {}, make("dt", { text: keys }), " ", make("dd", { text: what }), " ")));
+  const list = rows.map(([keys, what]) => make("div", {}, make("dt", { text: keys }), " ", make("dd", { text: what }), " "));
+  return make("div", { class: "pv-keys", id, hidden: true }, make("dl", { class: "pv-help" }, ...list));
 }
 
 /** What a key means: {deed}, {label: ±1}, {image: place}, {set: value}, {choose: name}, {find}, {large}, {help}, or nothing. */

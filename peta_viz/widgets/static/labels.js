@@ -68,10 +68,10 @@ export class Labels {
   /** Names the columns of what the models say, once. */
   header() {
     this.models = [...new Set(this.shown.flatMap(([, , , , guesses]) => guesses.map(([trained]) => trained)))];
-    this.list.style.setProperty("--pv-columns", ["minmax(0, 1fr)", ...this.models.map(() => "46px"), "52px", "68px"].join(" "));
+    this.list.style.setProperty("--pv-columns", [...this.models.map(() => "40px"), "46px", "62px"].join(" "));
     if (!this.models.length) return [];
     const names = this.models.map((trained) => make("span", { class: "pv-model", title: `what the models trained on ${trained} labels say` }, said(trained)));
-    return [make("div", { class: "pv-columns" }, make("span", { class: "pv-model pv-name", text: "models trained on" }), ...names, make("span"), make("span"))];
+    return [make("div", { class: "pv-columns" }, make("span", { class: "pv-model pv-name", text: "models trained on" }), make("span", { class: "pv-numbers" }, ...names))];
   }
 
   row([name, , contested, states, guesses], place) {
@@ -85,9 +85,13 @@ export class Labels {
       "div",
       { class: "pv-columns pv-label", "data-label": name, "data-contested": contested, onclick: () => this.go(place) },
       make("span", { class: "pv-name" }, breaking(name)),
-      ...models,
-      make("span", { class: "pv-tally", title: `${carried} of ${known} images`, style: `--pv-share: ${share}%`, text: `${carried}/${known}` }),
-      make("span", { class: "pv-set" }, ...VALUES.map(([value, text]) => make("button", { type: "button", class: "pv-button", text, title: `${name}: ${value} for the chosen images, or for all`, "aria-label": `${name}: ${value}`, onclick: () => this.set(place, value) }))),
+      make(
+        "span",
+        { class: "pv-numbers" },
+        ...models,
+        make("span", { class: "pv-tally", title: `${carried} of ${known} images`, style: `--pv-share: ${share}%`, text: `${carried}/${known}` }),
+        make("span", { class: "pv-set" }, ...VALUES.map(([value, text]) => make("button", { type: "button", class: "pv-button", text, title: `${name}: ${value} for the chosen images, or for all`, "aria-label": `${name}: ${value}`, onclick: () => this.set(place, value) }))),
+      ),
     );
   }
 
