@@ -19,12 +19,10 @@ from peta_viz.errors import DecisionLogError, InvalidDataError, UnreadableImageE
 from peta_viz.imageset import ImageSet
 from peta_viz.links import Links
 from peta_viz.markup import Still, templates
-from peta_viz.widgets.answering import Answering, Reply, integer, wanted_rows
+from peta_viz.widgets.answering import LARGE_PX, Answering, Reply, integer, wanted_rows
 from peta_viz.widgets.catalogue import Catalogue
 from peta_viz.widgets.desk import Desk
 from peta_viz.widgets.modules import css, javascript
-
-_LARGE_PX = 1_200
 
 
 class Curator(Answering):
@@ -162,7 +160,7 @@ class Curator(Answering):
         if row not in range(len(self._desk.catalogue)):
             raise ValueError(f"there is no row {row}")
         try:
-            return {}, [self._jpeg(row, _LARGE_PX)]
+            return {}, [self._jpeg(row, LARGE_PX)]
         except UnreadableImageError as error:
             return {"problem": error.reason}, []
 

@@ -362,7 +362,7 @@ def test_it_takes_the_keys_from_nobody(sit, page, around, taken):
     assert page.evaluate("document.activeElement.matches('.pv-curator')") == taken
 
 
-def test_blind_is_said_large(sit, page, imageset):
+def test_blind_is_said_large(sit, page):
     queue = pd.DataFrame({"component_id": [0], "probability": [0.5]})
     sit(blind=True, queue=queue, name="b")
     assert page.locator(".pv-case .pv-badge").inner_text() == "blind"
@@ -468,6 +468,7 @@ def test_a_note_is_typed_in_peace(sit, page):
 def test_nothing_is_shown_as_saved_before_it_is(sit, page):
     seat = sit(changes={"PATIENCE_MS = 15_000": "PATIENCE_MS = 50"})
     first = seat.component
+    seat.press("d")  # a refusal, which must not stand before what follows
     page.evaluate("window.model.silent = true")
     page.keyboard.press("Enter")
     page.keyboard.press("Enter")  # what one cannot see yet is not decided

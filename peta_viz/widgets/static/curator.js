@@ -117,6 +117,7 @@ class View {
     if (this.busy && this.noting) await this.noting;
     if (this.busy) return false;
     this.busy = true;
+    this.refuse("");
     this.root.toggleAttribute("data-busy", true);
     const answer = await this.wire.ask(message).catch((error) => this.fail(error));
     this.busy = false;
@@ -251,7 +252,6 @@ class View {
       const mark = BUTTONS.find(({ name }) => name === deed)?.mark;
       const free = { undo: Boolean(state.undo), redo: Boolean(state.redo), back: state.place > 0, drop: at && chosen > 0, copy: at && chosen === 1, skip: at }[deed] ?? at;
       button.disabled = !free;
-      // Only marks can be pressed; one that some images have is half full.
       if (mark) button.setAttribute("aria-pressed", { all: "true", some: "mixed" }[state.marks?.[mark]] ?? "false");
       if (deed === "undo" || deed === "redo") button.title = state[deed] ? `${deed}: ${state[deed][1]}` : `nothing to ${deed}`;
     }

@@ -17,7 +17,7 @@ export class Sheet {
     Object.assign(this, { pictures, onCell, onChosen, onLarge });
     this.chosen = new Set();
     this.label = make("span", { class: "pv-asked" });
-    this.choice = make("span", { class: "pv-choice", "aria-live": "polite" });
+    this.choice = make("span", { class: "pv-choice", "aria-live": "polite", title: "all acts but Accept majority and This head, which are for all images" });
     const choices = CHOICES.map(({ name, text, shown, keys, words }) =>
       make("button", { type: "button", class: "pv-button", title: `${words} (${shown[0]})`, "aria-keyshortcuts": keys.join(" ").replace("Ctrl", "Control"), "data-choose": name, text, onclick: () => this.pick(name) }),
     );
