@@ -73,6 +73,8 @@ async ([kind, key]) => {
     const pictures = () => [...root.querySelectorAll(ours ? ".pv-pick img" : "img")];
     const before = name(), old = new Set(pictures());
     const is_there = (img) => img.complete && img.naturalWidth && !old.has(img);
+    // The curator takes no decision about what one cannot have seen yet: no time of its own.
+    while (root.hasAttribute("data-unseen")) await new Promise(requestAnimationFrame);
     const start = performance.now();
     if (ours) root.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true }));
     else root.querySelector("button").click();

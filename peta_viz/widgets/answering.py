@@ -10,6 +10,7 @@ from peta_viz.widgets.display import WithStill
 from peta_viz.widgets.thumbnails import Thumbnails
 
 MOST = 400  # rows in one request
+LARGE_PX = 1_200  # of an enlarged picture
 Reply = tuple[dict[str, Any], list[bytes]]
 
 

@@ -15,11 +15,11 @@ from peta_viz.curation.decisions import Decisions
 from peta_viz.curation.export import write_corrected
 from peta_viz.curation.log import DecisionLog
 from peta_viz.curation.queues import make_queue
-from peta_viz.errors import DecisionLogError, InvalidDataError
+from peta_viz.errors import DecisionLogError, InvalidDataError, UnreadableImageError
 from peta_viz.imageset import ImageSet
 from peta_viz.links import Links
 from peta_viz.markup import Still, templates
-from peta_viz.widgets.answering import Answering, Reply, integer, wanted_rows
+from peta_viz.widgets.answering import LARGE_PX, Answering, Reply, integer, wanted_rows
 from peta_viz.widgets.catalogue import Catalogue
 from peta_viz.widgets.desk import Desk
 from peta_viz.widgets.modules import css, javascript
@@ -151,8 +151,18 @@ class Curator(Answering):
             known = range(len(self._desk.catalogue))
             rows = [row for row in wanted_rows(content) if row in known]
             return self._pictures(rows, self.picture_px, within_s=0.1)
+        if kind == "image":
+            return self._reply_image(integer(content.get("row"), "row"))
         with self._lock:
             return self._reply_case(str(kind), content)
+
+    def _reply_image(self, row: int) -> Reply:
+        if row not in range(len(self._desk.catalogue)):
+            raise ValueError(f"there is no row {row}")
+        try:
+            return {}, [self._jpeg(row, LARGE_PX)]
+        except UnreadableImageError as error:
+            return {"problem": error.reason}, []
 
     def _reply_case(self, kind: str, content: Mapping[str, Any]) -> Reply:
         said = refused = ""

@@ -291,7 +291,8 @@ class Desk:
             mark: _share([case.value(Cell(one, "mark", mark)) for one in case.ids])
             for mark in MARKS
         }
-        deciders = {e.person for e in self.acts if e.act.component_id == case.component_id}
+        own = [entry for entry in self.acts if entry.act.component_id == case.component_id]
+        deciders = {entry.person for entry in own if entry.act.settles}
         suggested = set(case.suggest_split(self.catalogue.links))
         return {
             **state,
@@ -312,6 +313,7 @@ class Desk:
             "marks": marks,
             "note": case.value(Cell(case.ids[0], "note")),
             "deciders": sorted(deciders),
+            "touched": sorted({entry.person for entry in own} - deciders),
         }
 
     def _facts_of(self, component: int) -> list[list[str]]:

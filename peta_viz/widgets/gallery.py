@@ -15,7 +15,7 @@ from peta_viz.imageset import ImageSet
 from peta_viz.links import Links
 from peta_viz.markup import Still
 from peta_viz.stills import show_components, show_images
-from peta_viz.widgets.answering import MOST, Answering, Reply, integers, wanted_rows
+from peta_viz.widgets.answering import LARGE_PX, MOST, Answering, Reply, integers, wanted_rows
 from peta_viz.widgets.catalogue import Catalogue
 from peta_viz.widgets.filters import LABEL_STATES, Filters, image_mask
 from peta_viz.widgets.modules import css, javascript
@@ -24,7 +24,6 @@ from peta_viz.widgets.shelf import VIEWS, Shelf
 
 _FILTERS = tuple(field.name for field in fields(Filters))
 _STRIP = 60
-_LARGE_PX = 1_200
 
 
 class Gallery(Answering):
@@ -352,7 +351,7 @@ class Gallery(Answering):
             details = self._shelf.details(row, most=_STRIP)
         # Outside the lock: somebody's server may take its time.
         try:
-            return {"details": details}, [self._jpeg(row, _LARGE_PX)]
+            return {"details": details}, [self._jpeg(row, LARGE_PX)]
         except UnreadableImageError as error:
             return {"details": details, "problem": error.reason}, []
 

@@ -101,3 +101,14 @@ def predictions_of(imageset, names=("A", "B")):
     columns = ["experiment", "component_id", "size", "label", "probability", "truth"]
     kinds = {"experiment": "str", "label": "str", "probability": "float32", "truth": "boolean"}
     return pd.DataFrame(rows, columns=columns).astype(kinds)
+
+
+def narrow(folder, count, size=(48, 120)):
+    """Two components of `count` narrow images each, which contest most labels."""
+    folder.mkdir(exist_ok=True)
+    paths = [folder / f"{number}.png" for number in range(2 * count)]
+    for number, path in enumerate(paths):
+        Image.new("RGB", size, colour(number)).save(path)
+    labels = np.random.default_rng(5).random((2 * count, len(LABELS))) < 0.4
+    imageset = image_set(list(map(str, paths)), np.repeat([0, 1], count), labels)
+    return imageset.with_columns(width=size[0], height=size[1])

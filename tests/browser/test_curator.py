@@ -2,14 +2,16 @@
 
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from peta_viz.curation.log import DecisionLog
+from peta_viz.imageset import Head, ImageSet
 from peta_viz.widgets.curator import Curator
-from tests.browser.scenes import pairs_of, street
+from tests.browser.scenes import narrow, pairs_of, street
 from tests.browser.stub import Stub
 
-READY = ".pv-curator[data-pending='0'][data-answers]:not([data-busy])"
+READY = ".pv-curator[data-pending='0'][data-answers]:not([data-busy], [data-unseen])"
 
 
 class Seat(Stub):
@@ -22,7 +24,7 @@ class Seat(Stub):
         for key in keys:
             self.page.keyboard.press(key)
             self.answered()
-        self.settle()
+            self.settle()
 
     def click(self, deed):
         self.page.locator(f"[data-deed='{deed}']").click()
@@ -60,12 +62,14 @@ def sit(page, imageset, tmp_path):
     def seat(**options):
         log = DecisionLog(tmp_path / "decisions.sqlite")
         changes, light = options.pop("changes", None), options.pop("light", True)
+        focus, ready = options.pop("focus", True), options.pop("ready", READY)
         options = {"person": "Ada", "pairs": pairs_of(imageset), **options}
         widget = Curator(options.pop("imageset", imageset), log, **options)
         seats.append(widget)
         shown = Seat(page, widget, changes=changes, light=light)
-        shown.settle()
-        page.locator(".pv-curator").focus()
+        page.wait_for_selector(ready, timeout=15_000)
+        if focus:
+            page.locator(".pv-curator").focus()
         return shown
 
     yield seat
@@ -84,8 +88,98 @@ def test_all_of_a_component_is_seen(sit, page):
     current = page.locator(".pv-label[aria-current]").get_attribute("data-label")
     states = page.locator(".pv-cell").evaluate_all("all => all.map((one) => one.dataset.state)")
     assert {"y", "n"} <= set(states)
-    assert current in page.locator(".pv-cell").first.inner_text()
+    assert current == page.locator(".pv-asked b").inner_text()
+    assert set(page.locator(".pv-cell").all_inner_texts()) <= {"✓", "–", "?"}
     assert page.evaluate("see.nameless()") == []
+
+
+# What of each picture lies outside its frame, or is in no frame that one can scroll to.
+CUT = """() => [...document.querySelectorAll(".pv-pick img")].filter((img) => {
+    const [one, frame] = [img, img.parentElement].map((part) => part.getBoundingClientRect());
+    const sheet = img.closest(".pv-sheet");
+    const right = sheet.getBoundingClientRect().left + sheet.clientWidth;
+    const inside = one.top >= frame.top && one.bottom <= frame.bottom + 0.1 && one.right <= right;
+    return !inside || getComputedStyle(img).objectFit !== "contain";
+}).length"""
+
+
+@pytest.mark.parametrize("width", [1440, 1100, 700])
+@pytest.mark.parametrize("count", [5, 7, 20])
+def test_every_picture_is_whole(sit, page, tmp_path, count, width):
+    page.set_viewport_size({"width": width, "height": 900})
+    sit(imageset=narrow(tmp_path / "narrow", count), pairs=None)
+    assert page.locator(".pv-pick img").count() == count
+    assert page.evaluate(CUT) == 0
+    scrolls = "(sheet) => sheet.scrollHeight > sheet.clientHeight"
+    assert count == 20 or not page.locator(".pv-sheet").evaluate(scrolls)
+
+
+@pytest.mark.parametrize("width", [700, 1000])
+def test_names_of_labels_can_be_told_apart(sit, page, tmp_path, width):
+    page.set_viewport_size({"width": width, "height": 900})
+    imageset = narrow(tmp_path / "narrow", 6)
+    names = {"hat": "upperBodyThickStripes", "bag": "upperBodyThinStripesAndLogo"}
+    labels, known = (frame.rename(columns=names) for frame in (imageset.labels, imageset.known))
+    head = Head("upper_body", tuple(names.values()))
+    imageset = ImageSet(imageset.images, labels, known, (head,))
+    predictions = pd.DataFrame(
+        [
+            (0, label, state, "raw", 0.5)
+            for label in labels
+            for state in ("raw", "cleaned", "curated")
+        ],
+        columns=["component_id", "label", "trained_on", "judged_on", "probability"],
+    )
+    queue = pd.DataFrame({"component_id": [0]})
+    sit(imageset=imageset, pairs=None, predictions=predictions, queue=queue)
+    shown = page.locator(".pv-label .pv-name")
+    assert set(names.values()) <= set(shown.all_inner_texts())
+    lines = "all => all.map((one) => one.getBoundingClientRect().height / 17)"
+    assert max(shown.evaluate_all(lines)) < 3
+    for part in (".pv-name", ".pv-model", ".pv-asked"):
+        cut = "all => all.filter((one) => one.scrollWidth > one.clientWidth).length"
+        assert page.locator(part).evaluate_all(cut) == 0, part
+        hidden = "all => all.filter((one) => getComputedStyle(one).overflow !== 'visible').length"
+        assert page.locator(part).evaluate_all(hidden) == 0, part
+    assert page.locator(".pv-columns:not(.pv-label) .pv-model").all_inner_texts() == [
+        "models trained on",
+        "raw",
+        "curated",
+        "cleaned",
+    ]
+
+
+def test_one_picture_large(sit, page):
+    seat = sit()
+    dialog = page.locator("dialog[data-row]")
+    large = page.locator(".pv-large-picture img")
+    rows = page.locator("figure").evaluate_all("all => all.map((one) => one.dataset.row)")
+    page.locator(".pv-pick").nth(1).dblclick()
+    dialog.wait_for()
+    assert dialog.get_attribute("data-row") == rows[1]
+    assert seat.chosen() == 0
+    column = page.locator(".pv-cell").nth(1).get_attribute("data-state")
+    current = page.locator(".pv-label[aria-current]").get_attribute("data-label")
+    sign = {"y": "✓", "n": "–", "?": "?"}[column]
+    assert page.locator(f".pv-closeup li:has-text('{current}')").inner_text().split() == [
+        sign,
+        current,
+    ]
+    fits = "(img) => img.clientHeight <= img.parentElement.clientHeight"
+    assert large.evaluate(fits)
+    page.keyboard.press("ArrowRight")
+    page.locator(f"dialog[data-row='{rows[2]}']").wait_for()
+    page.keyboard.press("g")  # nothing is decided behind it
+    page.keyboard.press("Escape")
+    dialog.wait_for(state="hidden")
+    assert seat.kinds() == []
+    seat.press("4", "o")
+    page.locator(f"dialog[data-row='{rows[3]}']").wait_for()
+    page.keyboard.press("o")
+    assert not page.locator("dialog").is_visible()
+    seat.press("e")
+    assert seat.kinds() == ["mark"]
+    assert page.evaluate("window.pictures.size") == 0
 
 
 def test_with_keys_alone(sit):
@@ -107,9 +201,12 @@ def test_with_keys_alone(sit):
 def test_labels_with_keys(sit, imageset):
     seat = sit()
     label = seat.page.locator(".pv-label[aria-current]").get_attribute("data-label")
-    seat.press("2", "y")
-    assert seat.chosen() == 1
-    seat.press("Escape", "ArrowDown")
+    seat.press("2")
+    assert seat.page.locator(".pv-choice").inner_text() == "1 chosen: acts are for this one"
+    seat.press("y")
+    assert seat.chosen() == 0
+    assert seat.page.locator(".pv-choice").inner_text() == ""
+    seat.press("ArrowDown")
     other = seat.page.locator(".pv-label[aria-current]").get_attribute("data-label")
     assert other != label
     seat.press("0", "ArrowUp", "n")
@@ -139,6 +236,18 @@ def test_any_other_label_is_found(sit, page, imageset):
     page.keyboard.type("no such label")
     page.keyboard.press("Enter")
     assert "no label no such label" in seat.problem
+    field = page.get_by_label("any other label", exact=True)
+    assert field.evaluate("(field) => field === document.activeElement")
+    page.keyboard.type("hat")  # in place of what was wrong
+    page.keyboard.press("Enter")
+    page.locator(".pv-label[data-label='hat'][aria-current]").wait_for()
+    assert seat.problem == ""
+    seat.press("/")
+    page.keyboard.type("no such label")
+    page.locator(".pv-case").click()
+    seat.press("ArrowRight")
+    assert field.input_value() == ""
+    assert seat.problem == ""
 
 
 def test_different_persons_are_suggested_first(sit, page):
@@ -160,7 +269,12 @@ def test_images_are_dropped_and_come_back(sit, page):
     seat.press("d")
     assert "choose the images to drop" in seat.problem
     seat.press("1", "d")
+    assert "touched by Ada" in page.locator(".pv-case").inner_text()
     assert page.locator("figure[data-out]").count() == 1
+    count = page.locator("figure").count()
+    assert f"{count - 1} images, 1 dropped" in page.locator(".pv-case").inner_text()
+    known = page.locator(".pv-label[aria-current] .pv-tally").inner_text().split("/")[1]
+    assert known == str(count - 1)
     assert seat.problem == ""
     seat.press("1", "d")
     assert page.locator("figure[data-out]").count() == 0
@@ -215,6 +329,123 @@ def test_the_keys_work_after_a_click(sit):
     assert seat.component != first
 
 
+def test_one_sees_whether_the_keys_come_here(sit, page):
+    seat = sit()
+    line = page.get_by_role("button", name="click here to use the keys")
+    border = "(root) => getComputedStyle(root).borderTopColor"
+    assert not line.is_visible()
+    with_focus = page.locator(".pv-curator").evaluate(border)
+    page.evaluate("document.activeElement.blur()")
+    assert line.is_visible()
+    assert page.locator(".pv-curator").evaluate(border) != with_focus
+    line.click()
+    assert not line.is_visible()
+    seat.press("1")
+    assert seat.chosen() == 1
+
+
+@pytest.mark.parametrize(
+    ("around", "taken"),
+    [
+        ("", True),
+        ("<div class='jp-Notebook' tabindex=-1 data-now></div>", True),
+        ("<input data-now>", False),
+        ("<div contenteditable=true data-now></div>", False),
+        ("<div class='jp-OutputArea'><div tabindex=0 data-now></div></div>", False),
+        ("<div style='height: 2000px'></div>", False),  # nothing of it is seen
+    ],
+)
+def test_it_takes_the_keys_from_nobody(sit, page, around, taken):
+    place = f"document.body.insertAdjacentHTML('afterbegin', `{around}`);"
+    focus = "document.querySelector('[data-now]')?.focus();"
+    sit(changes={"class View {": place + focus + "\nclass View {"}, focus=False)
+    assert page.evaluate("document.activeElement.matches('.pv-curator')") == taken
+
+
+def test_blind_is_said_large(sit, page):
+    queue = pd.DataFrame({"component_id": [0], "probability": [0.5]})
+    sit(blind=True, queue=queue, name="b")
+    assert page.locator(".pv-case .pv-badge").inner_text() == "blind"
+
+
+def test_many_pictures_are_chosen_at_once(sit, page):
+    seat = sit()
+    picks = page.locator(".pv-pick")
+    count = picks.count()
+    pressed = "all => all.flatMap((one, place) => (one.ariaPressed === 'true' ? [place] : []))"
+    top = picks.first.bounding_box()
+    picks.nth(2).click()
+    picks.nth(5).click(modifiers=["Shift"])
+    assert picks.evaluate_all(pressed) == [2, 3, 4, 5]
+    assert picks.first.bounding_box() == top  # nothing moves
+    seat.press("i")
+    assert picks.evaluate_all(pressed) == [n for n in range(count) if n not in (2, 3, 4, 5)]
+    seat.press("Escape", "1", "d", "Control+a")
+    assert picks.evaluate_all(pressed) == list(range(1, count))  # not what is dropped
+    seat.press("w")
+    states = page.locator(".pv-cell").evaluate_all("all => all.map((one) => one.dataset.state)")
+    yes = [place for place, state in enumerate(states) if state == "y" and place]
+    assert picks.evaluate_all(pressed) == yes
+    assert 0 < len(yes) < count - 1
+    for name, wanted in (("All", count - 1), ("None", 0), ("The rest", count - 1)):
+        page.get_by_role("button", name=name, exact=True).click()
+        assert seat.chosen() == wanted
+    seat.press("e")
+    assert seat.chosen() == count - 1  # a remark may be one of several
+    seat.press("g")
+    assert seat.chosen() == 0
+
+
+def test_nothing_moves(sit, page):
+    page.set_viewport_size({"width": 1100, "height": 900})
+    seat = sit()
+    first = page.locator(".pv-pick").first
+    height = page.locator(".pv-curator").bounding_box()["height"]
+    place = first.bounding_box()
+    for key in ("d", "e", "1", "m", "Escape", "p", "Escape", "?", "?"):
+        seat.press(key)
+        assert first.bounding_box() == place, key
+    assert "touched by Ada" in page.locator(".pv-case").inner_text()
+    seat.press("ArrowRight", "u")
+    assert page.locator(".pv-case").inner_text() == "end of the queue"
+    assert page.get_by_role("button", name="Go through the one that was skipped").is_visible()
+    assert page.locator(".pv-curator").bounding_box()["height"] == height
+    seat.press("Enter", "1", "o", "y")
+    assert seat.kinds() == ["mark", "mark", "mark"]
+
+
+def test_the_keys_are_told_over_the_pictures(sit, page):
+    page.set_viewport_size({"width": 700, "height": 700})
+    seat = sit()
+    seat.press("?")
+    box, stage = (page.locator(one).bounding_box() for one in (".pv-keys", ".pv-stage"))
+    assert box == stage
+    wide = "(keys) => keys.scrollWidth > keys.clientWidth"
+    assert not page.locator(".pv-keys").evaluate(wide)
+    seat.press("Escape")
+    assert not page.locator(".pv-keys").is_visible()
+
+
+def test_a_mark_looks_like_no_act(sit, page):
+    seat = sit()
+    seat.press("e")
+    colours = [
+        page.locator(f"[data-deed='{deed}']").evaluate("(one) => see.colours(one)[1].join()")
+        for deed in ("accept", "label error", "model mistake")
+    ]
+    assert len(set(colours)) == 3
+
+
+@pytest.mark.parametrize("height", [600, 800, 1200])
+def test_it_is_no_higher_than_the_room(sit, page, height):
+    page.set_viewport_size({"width": 1100, "height": height})
+    sit()
+    box = page.locator(".pv-curator").bounding_box()
+    assert box["height"] <= height - 150
+    assert page.evaluate(CUT) == 0
+    assert page.locator(".pv-foot").last.bounding_box()["y"] + 20 <= box["y"] + box["height"]
+
+
 def test_a_note_is_typed_in_peace(sit, page):
     seat = sit()
     first = seat.component
@@ -237,6 +468,7 @@ def test_a_note_is_typed_in_peace(sit, page):
 def test_nothing_is_shown_as_saved_before_it_is(sit, page):
     seat = sit(changes={"PATIENCE_MS = 15_000": "PATIENCE_MS = 50"})
     first = seat.component
+    seat.press("d")  # a refusal, which must not stand before what follows
     page.evaluate("window.model.silent = true")
     page.keyboard.press("Enter")
     page.keyboard.press("Enter")  # what one cannot see yet is not decided
@@ -248,6 +480,14 @@ def test_nothing_is_shown_as_saved_before_it_is(sit, page):
     assert seat.component != first
     assert seat.status.startswith("Saved")
     assert seat.kinds() == ["accept"]
+
+
+def test_a_kernel_that_was_restarted_is_told(sit, page):
+    seat = sit()
+    page.evaluate("() => { window.model.send = () => { throw new Error('Cannot send') } }")
+    seat.press("Enter")
+    assert "run the cell again" in seat.problem
+    assert "Cannot send" not in page.locator(".pv-curator").inner_text()
 
 
 def test_a_key_that_is_held_down_decides_once(sit, page):
@@ -263,6 +503,38 @@ def test_a_key_that_is_held_down_decides_once(sit, page):
     assert seat.component != first
     seat.press("Shift+Enter")
     assert seat.kinds() == ["accept"]
+
+
+def test_a_double_tap_decides_once(sit, page):
+    seat = sit(changes={"LOOK_MS = 200": "LOOK_MS = 2000"})
+    first = seat.component
+    page.keyboard.press("Enter")
+    page.wait_for_function("document.querySelector('.pv-curator').dataset.place === '1'")
+    page.wait_for_selector(".pv-curator[data-pending='0']:not([data-busy])")
+    page.keyboard.press("Enter")
+    page.locator("[data-deed=good]").click()
+    page.locator(".pv-set button").first.click()
+    seat.settle()
+    assert seat.kinds() == ["accept"]
+    page.keyboard.press("z")  # what one did oneself one may take back at once
+    page.wait_for_function("document.querySelector('.pv-curator').dataset.place === '0'")
+    seat.settle()
+    seat.press("Enter")
+    assert seat.kinds() == ["accept", "undo", "accept"]
+    assert seat.component != first
+
+
+def test_nothing_is_decided_without_pictures(sit, page):
+    late = "this.asking = false;\n    this.closed = false;"
+    waits = {late: late + "\n    window.held = this;\n    this.asking = true;"}
+    seat = sit(changes=waits, ready=".pv-curator[data-answers]:not([data-busy])")
+    page.keyboard.press("g")
+    assert "not there yet" in seat.problem
+    page.evaluate("() => { held.asking = false; held.pump() }")
+    seat.settle()
+    assert seat.problem == ""
+    seat.press("g")
+    assert seat.kinds() == ["mark"]
 
 
 def test_a_note_is_written_before_the_click_that_ends_it(sit, page):
@@ -300,7 +572,7 @@ def test_a_choice_outlives_a_key_that_came_too_early(sit, page):
     seat = sit()
     page.keyboard.press("4")
     page.evaluate("window.model.silent = true")
-    page.keyboard.press("y")
+    page.keyboard.press("e")
     page.keyboard.press("d")
     page.evaluate("window.model.speak()")
     seat.settle()

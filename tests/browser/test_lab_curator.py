@@ -10,7 +10,7 @@ from peta_viz.curation.acts import Ledger
 from peta_viz.curation.log import DecisionLog
 from peta_viz.curation.queues import done_by
 
-READY = ".pv-curator[data-pending='0'][data-answers]:not([data-busy])"
+READY = ".pv-curator[data-pending='0'][data-answers]:not([data-busy], [data-unseen])"
 MAKE = """
 import numpy as np
 import pandas as pd

@@ -8,7 +8,7 @@ from peta_viz.curation.log import DecisionLog
 from peta_viz.sample import TRUTH
 from tests.browser.stub import Stub
 
-READY = ".pv-curator[data-pending='0'][data-answers]:not([data-busy])"
+READY = ".pv-curator[data-pending='0'][data-answers]:not([data-busy], [data-unseen])"
 
 
 class Person:

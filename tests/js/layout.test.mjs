@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import { part, seeded } from "./parts.mjs";
 
-const { GAP_PX, MOST_PX, columns, fit, inView, reveal, step, stop, suggest, track } = await part("layout.js");
+const { GAP_PX, MOST_PX, arrange, columns, fit, inView, lines, reveal, step, stop, suggest, track } = await part("layout.js");
 
 test("short content is scrolled one to one", () => {
   assert.deepEqual(track(10, 100, 400), { content: 1000, physical: 1000, scale: 1 });
@@ -167,4 +167,30 @@ test("names that hold all the words, those that start with the first one before"
   assert.deepEqual(suggest(names, ".*"), []);
   assert.deepEqual(suggest(names, "<b>"), ["<b>x</b>"]);
   assert.deepEqual(names[0], "upperBodyRed");
+});
+
+const SHEET = { width: 880, height: 540, least: 130, most: 416, narrowest: 56, apart: 10, below: 25 };
+
+test("pictures fit into the room whole, and could not be higher", () => {
+  const random = seeded(3);
+  for (let n = 0; n < 300; n += 1) {
+    const aspects = Array.from({ length: 1 + Math.floor(random() * 30) }, () => 0.2 + random() * (n % 3 ? 0.4 : 2));
+    const { px, widths, room } = arrange(aspects, SHEET);
+    const high = (height, wide) => lines(aspects.map((one) => Math.max(56, Math.ceil(height * one))), wide, 10) * (height + 35) - 10;
+    assert.ok(widths.every((width) => width <= room && room <= SHEET.width));
+    assert.ok(px >= SHEET.least && px <= SHEET.most);
+    if (px > SHEET.least) assert.ok(high(px, room) <= SHEET.height);
+    if (px < SHEET.most && n % 3) assert.ok(high(px + 2, SHEET.width) > SHEET.height);
+  }
+});
+
+test("lines of pictures are about equally long", () => {
+  const { px, widths, room } = arrange(Array(7).fill(0.5), { ...SHEET, width: 660 });
+  assert.equal(lines(widths, 660, 10), 2);
+  assert.equal(room, 4 * widths[0] + 3 * 10); // four and three, not six and one
+  assert.ok(px > 200);
+});
+
+test("a picture wider than the room is as wide as it", () => {
+  assert.deepEqual(arrange([9], SHEET).widths, [880]);
 });

@@ -50,6 +50,17 @@ test("each request gets its own answer, in whatever order they come", async (t) 
   assert.equal(wire.waiting.size, 0);
 });
 
+test("what cannot be sent is told at once, and nobody waits for it", async (t) => {
+  const told = [];
+  const { model, wire } = wired(t, (stalled) => told.push(stalled));
+  model.send = () => {
+    throw new Error("Cannot send");
+  };
+  await assert.rejects(wire.ask({ kind: "case" }), { unsent: true });
+  assert.deepEqual(told, [true]);
+  assert.equal(wire.waiting.size, 0);
+});
+
 test("an error of the kernel rejects the request that it is about", async (t) => {
   const { model, wire } = wired(t);
   const [bad, good] = [wire.ask({ kind: "image" }), wire.ask({ kind: "image" })];

@@ -1,9 +1,12 @@
 """The curator without a page: what it answers, what it stores, and where it comes back."""
 
+import io
 import json
+from pathlib import Path
 
 import pandas as pd
 import pytest
+from PIL import Image
 
 from peta_viz.curation.log import DecisionLog
 from peta_viz.errors import DecisionLogError, InvalidDataError
@@ -103,7 +106,7 @@ def test_to_the_end_and_back(talk):
     assert "not on top any more" in refused["refused"]
     back = talk.ask("go", place=1)
     assert back["marks"]["unsure"] == "all"
-    assert back["deciders"] == ["Ada"]
+    assert (back["deciders"], back["touched"]) == (["Ada"], [])
 
 
 def test_undo_leads_to_where_it_was(talk):
@@ -119,7 +122,8 @@ def test_undo_leads_to_where_it_was(talk):
 
 def test_what_is_only_a_remark_does_not_lead_on(talk):
     first = talk.curator.current
-    assert talk.act("mark", mark="label error")["component"] == first
+    state = talk.act("mark", mark="label error")
+    assert (state["component"], state["deciders"], state["touched"]) == (first, [], ["Ada"])
     assert talk.act("note", text="<b>why?</b>")["note"] == "<b>why?</b>"
     state = talk.ask()
     row = state["images"][0]["row"]
@@ -381,6 +385,15 @@ def test_pictures_of_what_is_shown_and_comes_next(talk):
     assert all(buffer.startswith(b"\xff\xd8") for buffer in buffers)
     assert state["coming"]
     assert not set(state["coming"]) & set(rows)
+
+
+def test_one_picture_large(talk, imageset):
+    _, (buffer,) = talk.ask("image", row=0)
+    with Image.open(io.BytesIO(buffer)) as picture:
+        assert picture.size == (24, 48)  # never larger than the file's
+    Path(imageset.images["path"].iloc[1]).write_bytes(b"")
+    assert talk.ask("image", row=1)["problem"]
+    assert "no row 777" in talk.ask("image", row=777)["error"]
 
 
 def test_a_log_that_goes_away_is_told(talk, log):

@@ -1,4 +1,5 @@
 // The curator: one component, its pictures and labels, and what may be done to it.
+import { Closeup } from "./closeup.js";
 import { hideStill, make, said } from "./dom.js";
 import { BUTTONS, WAYS, keysHelp, meaning } from "./deeds.js";
 import { Labels } from "./labels.js";
@@ -6,6 +7,10 @@ import { Sheet } from "./sheet.js";
 import { Pictures, Wire } from "./wire.js";
 
 const STALLED = "The kernel does not answer: it is busy, or it was restarted (then run the cell again). What is not shown as saved is not saved.";
+const LOOK_MS = 200; // nobody sees anything in less
+const UNSEEN = ["undo", "redo", "note"]; // which decide nothing about what is on top
+const NOT_THERE = "The pictures are not there yet.";
+const REMARKS = ["note", "label error", "model mistake"];
 const SIZES = ["change:height_px", "change:picture_px"];
 
 class View {
@@ -23,7 +28,7 @@ class View {
     this.onSize = () => this.measure();
     for (const name of SIZES) model.on(name, this.onSize);
     this.watch = new ResizeObserver(() => this.sheet.fit());
-    this.watch.observe(this.sheet.element);
+    this.watch.observe(this.sheet.element, { box: "border-box" }); // its padding is its own doing
     this.measure();
     this.ask({ kind: "case" });
   }
@@ -32,6 +37,7 @@ class View {
     this.sheet = new Sheet(this.pictures, {
       onCell: (row, value) => this.act({ what: "relabel", label: this.labels.current, value, rows: [row] }),
       onChosen: () => this.buttons(),
+      onLarge: (place) => this.closeup.open(place),
     });
     this.labels = new Labels(this.facts, {
       onCurrent: () => this.paint(),
@@ -39,6 +45,7 @@ class View {
       onHead: (head) => this.act({ what: "accept", head }),
       onAsk: (label) => this.wire.ask({ kind: "label", label }).then(([answer]) => answer.label),
       onError: (error) => this.fail(error),
+      onFound: () => this.refuse(""),
       toRoot: () => this.root.focus({ preventScroll: true }),
     });
     this.bar = make("progress", { class: "pv-progress", max: 1, value: 0, "aria-label": "done of the queue" });
@@ -46,11 +53,14 @@ class View {
     this.title = make("div", { class: "pv-case" });
     this.note = make("input", { class: "pv-query", type: "text", "aria-label": "note", placeholder: "note (t)", maxLength: 2000, onkeydown: (event) => this.noteKey(event), onchange: () => this.writeNote() });
     this.deeds = make("div", { class: "pv-line pv-deeds", role: "toolbar", "aria-label": "what to do" }, ...BUTTONS.map((button) => this.button(button)));
+    const wake = () => this.root.focus({ preventScroll: true });
+    // It goes as soon as it has the focus, before a click of the mouse is over.
+    this.wake = make("button", { type: "button", class: "pv-button pv-wake", text: "click here to use the keys", onclick: wake, onmousedown: (event) => (event.preventDefault(), wake()) });
     this.ways = make("div", { class: "pv-deeds pv-group", role: "toolbar", "aria-label": "where to go" }, ...WAYS.map((button) => this.button(button)));
     this.status = make("span", { class: "pv-status", role: "status" });
     this.problem = make("div", { class: "pv-problem", role: "alert", hidden: true });
     this.help = keysHelp(`${this.name}-keys`);
-    this.body = make("div", { class: "pv-desk" }, this.sheet.element, this.labels.element);
+    this.body = make("div", { class: "pv-desk" }, make("div", { class: "pv-wall" }, this.sheet.bar, this.sheet.element), this.labels.element);
     this.done = make("div", { class: "pv-done", hidden: true });
     const helpButton = make("button", { type: "button", class: "pv-button", text: "?", title: "keys", "aria-label": "keys", onclick: () => (this.help.hidden = !this.help.hidden) });
     const write = make("button", { type: "button", class: "pv-button", text: "Write corrected labels", title: "write the corrected labels and the list of changes beside the log", onclick: () => this.ask({ kind: "export" }) });
@@ -59,16 +69,19 @@ class View {
       { class: "pv-gallery pv-curator", "data-lm-suppress-shortcuts": "true", tabindex: "0", role: "region", "aria-label": "curator", "aria-describedby": this.help.id, onkeydown: (event) => this.key(event) },
       hideStill(this.model),
       this.bar,
-      make("div", { class: "pv-bar" }, make("div", { class: "pv-line" }, this.title, this.ways), this.deeds),
-      this.problem,
-      this.body,
-      this.done,
-      this.help,
-      make("div", { class: "pv-foot" }, this.status, this.note, write, helpButton),
+      make("div", { class: "pv-bar" }, make("div", { class: "pv-line" }, this.title, make("span", { class: "pv-slot" }, this.sheet.choice, this.wake), this.ways), this.deeds),
+      make("div", { class: "pv-stage" }, this.body, this.done, this.help),
+      make("div", { class: "pv-foot" }, this.status, this.problem, this.note, write, helpButton),
       make("div", { class: "pv-foot" }, this.progress),
     );
     // The keys go on working after a click of the mouse; whoever walks by Tab stays where they are.
     this.root.addEventListener("click", (event) => event.detail && event.target.closest("button") && this.root.focus({ preventScroll: true }));
+    this.closeup = new Closeup(this.root, {
+      wire: this.wire,
+      pictures: this.pictures,
+      images: () => this.state.images,
+      labels: (place) => this.labels.of(place),
+    });
     el.append(this.root);
   }
 
@@ -77,7 +90,7 @@ class View {
   }
 
   measure() {
-    this.body.style.height = `${this.model.get("height_px")}px`;
+    this.root.style.setProperty("--pv-height", `${this.model.get("height_px")}px`);
     const picture = this.model.get("picture_px");
     if (picture === this.sheet.usual) return this.sheet.fit();
     this.sheet.usual = picture;
@@ -89,7 +102,9 @@ class View {
     this.model.off("change:_version", this.onVersion);
     for (const name of SIZES) this.model.off(name, this.onSize);
     this.watch.disconnect();
+    clearTimeout(this.looking);
     this.wire.close();
+    this.closeup.free();
     this.pictures.close();
     this.root.remove();
   }
@@ -102,6 +117,7 @@ class View {
     if (this.busy && this.noting) await this.noting;
     if (this.busy) return false;
     this.busy = true;
+    this.refuse("");
     this.root.toggleAttribute("data-busy", true);
     const answer = await this.wire.ask(message).catch((error) => this.fail(error));
     this.busy = false;
@@ -111,22 +127,28 @@ class View {
   }
 
   async act(message) {
+    // The second tap of two was for the component before: what comes next has not been seen yet.
+    if (this.root.hasAttribute("data-unseen") && !UNSEEN.includes(message.what)) return this.sheet.missing() && this.refuse(NOT_THERE);
     const done = await this.ask({ kind: "act", component: this.state?.component, ...message });
-    if (done && (message.what === "split" || message.what === "drop")) this.sheet.choose([]);
+    // What was chosen for one act must not go unseen into the next; remarks may be several.
+    if (done && !REMARKS.includes(message.mark ?? message.what)) this.sheet.choose([]);
   }
 
   take(state) {
+    const first = !this.state;
     const moved = this.state?.component !== state.component;
     this.state = state;
     this.version = state.version;
-    this.problem.textContent = state.refused;
-    this.problem.hidden = !state.refused;
+    this.refuse(state.refused);
     if (state.said) this.saved = state.said;
     const page = this.root.getRootNode();
+    if (moved && this.closeup.dialog.open) this.closeup.dialog.close();
     const focused = this.root.contains(page.activeElement);
+    if (moved) this.root.toggleAttribute("data-unseen", true);
     this.draw(moved);
     // What had the focus may be drawn anew; without it the keys would lead nowhere.
     if (focused && !this.root.contains(page.activeElement)) this.root.focus({ preventScroll: true });
+    if (first && idle(this.root)) this.root.focus({ preventScroll: true });
     this.root.dataset.component = String(state.component ?? "");
     this.root.dataset.place = String(state.place);
     this.root.dataset.answers = String(Number(this.root.dataset.answers ?? 0) + 1);
@@ -143,12 +165,13 @@ class View {
   }
 
   fail(error) {
-    this.refuse(`This was not done: ${error.message}`);
+    this.refuse(error.unsent ? STALLED : `This was not done: ${error.message}`);
   }
 
   refuse(words) {
     this.problem.textContent = words;
-    this.problem.hidden = false;
+    this.problem.hidden = !words;
+    this.status.hidden = Boolean(words); // whose place it takes: nothing moves
   }
 
   // What is shown.
@@ -156,8 +179,9 @@ class View {
   draw(moved) {
     const { state } = this;
     const at = state.component !== null;
-    this.body.hidden = this.deeds.hidden = this.note.hidden = !at;
+    this.body.hidden = !at;
     this.done.hidden = at;
+    this.note.disabled = !at;
     if (at) {
       this.head();
       this.labels.draw(state, moved);
@@ -171,21 +195,30 @@ class View {
   }
 
   head() {
-    const { component, images, facts, deciders, note } = this.state;
-    const count = images.length === 1 ? "1 image" : `${images.length} images`;
-    const others = deciders.length ? [make("span", { class: "pv-by", title: "decided by" }, "✓ ", said(deciders.join(", ")))] : [];
+    const { component, images, facts, deciders, touched, note } = this.state;
+    const kept = images.filter((image) => image.kept).length;
+    const out = kept < images.length ? `, ${images.length - kept} dropped` : "";
+    const count = (kept === 1 ? "1 image" : `${kept} images`) + out;
+    const by = [];
+    if (deciders.length) by.push(make("span", { class: "pv-by", title: "settled by" }, "✓ ", said(deciders.join(", "))));
+    if (touched.length) by.push(make("span", { class: "pv-figure", title: "this component is still open for them" }, "touched by ", said(touched.join(", "))));
     this.title.replaceChildren(
+      ...(this.facts.blind ? [make("b", { class: "pv-badge", text: "blind", title: "predictions, sources and what others decided are hidden; what you decide counts for judging experiments" })] : []),
       make("b", {}, "component ", said(String(component))),
       make("span", { class: "pv-figure", text: count }),
       ...facts.map(([name, value]) => make("span", { class: "pv-figure" }, said(name), " ", said(value))),
-      ...others,
+      ...by,
       note ? make("span", { class: "pv-note", title: note }, said(note)) : "",
     );
   }
 
   finish() {
     const { left } = this.state.progress;
-    const again = make("button", { type: "button", class: "pv-button", text: `Go through the ${left} that were skipped`, onclick: () => this.ask({ kind: "next", place: 0 }) });
+    const skipped = left === 1 ? "the one that was skipped" : `the ${left} that were skipped`;
+    this.title.replaceChildren(make("b", { text: "end of the queue" }));
+    this.note.value = "";
+    this.sheet.choose([]);
+    const again = make("button", { type: "button", class: "pv-button", text: `Go through ${skipped}`, onclick: () => this.ask({ kind: "next", place: 0 }) });
     this.done.replaceChildren(
       make("h3", { text: left ? "That was the end of the queue." : "All of it is done." }),
       make("p", { text: "Everything is in the log; the arrow back leads to the last component." }),
@@ -242,7 +275,12 @@ class View {
   }
 
   count() {
-    this.root.dataset.pending = String(this.sheet.missing());
+    const missing = this.sheet.missing();
+    this.root.dataset.pending = String(missing);
+    clearTimeout(this.looking);
+    if (missing) return;
+    if (this.problem.textContent === NOT_THERE) this.refuse("");
+    this.looking = setTimeout(() => this.root.toggleAttribute("data-unseen", false), LOOK_MS);
   }
 
   // What hands ask for.
@@ -298,14 +336,24 @@ class View {
       if (!button || !button.disabled) this.deed(deed);
       else if (deed === "drop") this.refuse("choose the images to drop (1 … 9)");
       else if (deed === "copy") this.refuse("choose the one image whose labels are right (1 … 9)");
-    } else if (this.state.component === null) return;
+    } else if (what.help || (what.choose === "none" && !this.help.hidden)) this.help.hidden = !this.help.hidden;
+    else if (this.state.component === null) return;
     else if (image !== undefined) this.sheet.toggle(image);
     else if (label) this.labels.move(label);
     else if (set && this.labels.current) this.act({ what: "relabel", label: this.labels.current, value: set, rows: this.sheet.rows() });
+    else if (what.large) this.closeup.open(Math.max(0, this.sheet.first()));
     else if (what.find) this.labels.find();
-    else if (what.none) this.sheet.choose([]);
-    else if (what.help) this.help.hidden = !this.help.hidden;
+    else if (what.choose) this.sheet.pick(what.choose);
   }
+}
+
+/** Is an element in view, and does the person type nowhere else, nor walk through another output? */
+function idle(element) {
+  const { top, bottom, width } = element.getBoundingClientRect();
+  const busy = "input, textarea, select, button, dialog, [contenteditable=true], .jp-OutputArea, .pv-gallery";
+  const { activeElement } = document;
+  const seen = width > 0 && top >= 0 && top < innerHeight && bottom <= innerHeight + (bottom - top) / 3;
+  return seen && !activeElement?.matches(busy) && !activeElement?.closest(busy);
 }
 
 function render({ model, el }) {

@@ -24,36 +24,47 @@ export const WAYS = [
   { name: "redo", text: "Redo", keys: ["Shift+z"], words: "do it again" },
 ];
 
+/** What chooses pictures. */
+export const CHOICES = [
+  { name: "all", text: "All", keys: ["Ctrl+A"], words: "choose all pictures that are not dropped" },
+  { name: "rest", text: "The rest", keys: ["i"], words: "choose those that are not chosen, in place of those that are" },
+  { name: "with", text: "Those with it", keys: ["w"], words: "choose those that say yes to the label that the keys are at" },
+  { name: "none", text: "None", keys: ["Esc"], words: "choose no picture" },
+];
+
 const SHOWN = { ArrowLeft: "←", ArrowRight: "→", Enter: "↵", "Shift+z": "⇧z" };
 const SET = { y: "yes", n: "no", 0: "unknown" };
 const OTHERS = [
-  ["1 … 9", "choose a picture, or let it go"],
-  ["Esc", "choose none"],
+  ["1 … 9", "choose a picture, or let it go; Shift+click up to there"],
+  ["o", "or a double click: the picture large; ← → the next one, Esc closes"],
   ["↑ ↓", "move through the labels"],
   ["y n 0", "the label is: yes, no, not known; of the chosen pictures, or of all"],
   ["/", "any other label"],
-  ["?", "show or hide these keys"],
+  ["?", "show or hide these keys, as Esc does"],
 ];
 
-for (const button of [...BUTTONS, ...WAYS]) button.shown = button.keys.map((key) => SHOWN[key] ?? key);
+for (const button of [...BUTTONS, ...WAYS, ...CHOICES]) button.shown = button.keys.map((key) => SHOWN[key] ?? key);
 
 /** The list of keys, hidden until it is asked for. */
 export function keysHelp(id) {
-  const rows = [...[...BUTTONS, ...WAYS].map(({ shown, text, words }) => [shown.join(" or "), `${text}: ${words}`]), ...OTHERS];
-  return make("dl", { class: "pv-help", id, hidden: true }, ...rows.flatMap(([keys, what]) => [make("dt", { text: keys }), " ", make("dd", { text: what }), " "]));
+  const rows = [...[...BUTTONS, ...WAYS, ...CHOICES].map(({ shown, text, words }) => [shown.join(" or "), `${text}: ${words}`]), ...OTHERS];
+  const list = rows.map(([keys, what]) => make("div", {}, make("dt", { text: keys }), " ", make("dd", { text: what }), " "));
+  return make("div", { class: "pv-keys", id, hidden: true }, make("dl", { class: "pv-help" }, ...list));
 }
 
-/** What a key means: {deed}, {label: ±1}, {image: place}, {set: value}, {find}, {none}, {help}, or nothing. */
+/** What a key means: {deed}, {label: ±1}, {image: place}, {set: value}, {choose: name}, {find}, {large}, {help}, or nothing. */
 export function meaning({ key: pressed, ctrlKey, metaKey, altKey, shiftKey }) {
   const key = pressed.length === 1 ? pressed.toLowerCase() : pressed; // whatever Caps Lock says
   if (altKey) return null;
   if (key === "z") return { deed: shiftKey ? "redo" : "undo" };
-  if (ctrlKey || metaKey) return key === "y" ? { deed: "redo" } : null;
+  if (ctrlKey || metaKey) return { y: { deed: "redo" }, a: { choose: "all" } }[key] ?? null;
   if (shiftKey && key === "Enter") return null; // which runs a cell
   const button = [...BUTTONS, ...WAYS].find(({ keys }) => keys.includes(key));
   if (button) return { deed: button.name };
   if (key >= "1" && key <= "9" && key.length === 1) return { image: Number(key) - 1 };
   if (key === "ArrowUp" || key === "ArrowDown") return { label: key === "ArrowDown" ? 1 : -1 };
   if (key in SET) return { set: SET[key] };
-  return { "/": { find: true }, "?": { help: true }, Escape: { none: true } }[key] ?? null;
+  const choice = { i: "rest", w: "with", Escape: "none" }[key];
+  if (choice) return { choose: choice };
+  return { "/": { find: true }, "?": { help: true }, o: { large: true } }[key] ?? null;
 }

@@ -211,7 +211,7 @@ class View {
 
   fail(error) {
     this.root.toggleAttribute("data-failed", true);
-    this.status.textContent = `The kernel could not do this: ${error.message}`;
+    this.status.textContent = error.unsent ? STALLED : `The kernel could not do this: ${error.message}`;
   }
 
   words() {

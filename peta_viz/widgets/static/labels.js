@@ -5,8 +5,8 @@ const VALUES = [["yes", "y"], ["no", "n"], ["unknown", "?"]];
 
 /** `onSet(label, value)`, `onHead(head)` are acts; `onAsk(label)` brings a label that is not shown. */
 export class Labels {
-  constructor(facts, { onCurrent, onSet, onHead, onAsk, onError, toRoot }) {
-    Object.assign(this, { onCurrent, onSet, onHead, onAsk, onError, toRoot, extra: [], shown: [] });
+  constructor(facts, { onCurrent, onSet, onHead, onAsk, onError, onFound, toRoot }) {
+    Object.assign(this, { onCurrent, onSet, onHead, onAsk, onError, onFound, toRoot, extra: [], shown: [] });
     this.heads = new Map(facts.heads.flatMap(([head, kind, labels]) => labels.map((label) => [label, { head, kind }])));
     this.list = make("div", { class: "pv-labels-list" });
     const id = `pv-${Math.random().toString(36).slice(2)}`;
@@ -29,9 +29,16 @@ export class Labels {
     return this.shown[this.at]?.[3] ?? "";
   }
 
+  /** What one image has of each label: [name, state, contested]. */
+  of(place) {
+    return this.shown.map(([name, , contested, states]) => [name, states[place], contested]);
+  }
+
   draw({ labels, images }, moved) {
     const before = moved ? "" : this.current;
+    this.kept = images.map((image) => image.kept);
     if (moved) this.extra = [];
+    if (moved) this.search.value = "";
     const there = new Set(labels.map(([name]) => name));
     this.agreed = images.some(({ group }) => group > 0) ? "agreed within each part" : "all agree";
     this.extra = this.extra.filter(([name]) => !there.has(name));
@@ -41,6 +48,7 @@ export class Labels {
   }
 
   render() {
+    const header = this.header();
     const groups = new Map();
     for (const [place, label] of this.shown.entries()) {
       const [name, disputed] = label;
@@ -48,8 +56,8 @@ export class Labels {
       if (!groups.has(group)) groups.set(group, { disputed, rows: [] });
       groups.get(group).rows.push(this.row(label, place));
     }
-    if (!this.shown.some(([, , contested]) => contested)) this.list.replaceChildren(make("p", { class: "pv-agree", text: "No label is contested." }));
-    else this.list.replaceChildren();
+    this.list.replaceChildren(...header);
+    if (!this.shown.some(([, , contested]) => contested)) this.list.append(make("p", { class: "pv-agree", text: "No label is contested." }));
     for (const [name, { disputed, rows }] of groups) {
       const settle = disputed ? make("button", { type: "button", class: "pv-button pv-settle", text: "majority", title: "give all images what most of them carry, of this head (h)", onclick: () => this.onHead(name) }) : null;
       this.list.append(make("section", { class: disputed ? "pv-contest" : "" }, make("h4", {}, said(name.replaceAll("_", " ")), settle), ...rows));
@@ -57,19 +65,39 @@ export class Labels {
     this.mark();
   }
 
+  /** Names the columns of what the models say, once. */
+  header() {
+    this.models = [...new Set(this.shown.flatMap(([, , , , guesses]) => guesses.map(([trained]) => trained)))];
+    this.list.style.setProperty("--pv-columns", [...this.models.map(() => "40px"), "46px", "62px"].join(" "));
+    if (!this.models.length) return [];
+    const names = this.models.map((trained) => make("span", { class: "pv-model", title: `what the models trained on ${trained} labels say` }, said(trained)));
+    return [make("div", { class: "pv-columns" }, make("span", { class: "pv-model pv-name", text: "models trained on" }), make("span", { class: "pv-numbers" }, ...names))];
+  }
+
   row([name, , contested, states, guesses], place) {
-    const known = [...states].filter((state) => state !== "?").length;
-    const carried = [...states].filter((state) => state === "y").length;
+    const guessed = new Map(guesses);
+    const kept = [...states].filter((_, number) => this.kept[number]); // what is dropped counts for nothing
+    const known = kept.filter((state) => state !== "?").length;
+    const carried = kept.filter((state) => state === "y").length;
     const share = known ? (100 * carried) / known : 0;
-    const models = guesses.map(([trained, value]) => make("span", { class: "pv-model", title: `${value.toFixed(2)}: probability that the model trained on ${trained} labels gives it` }, `${trained} ${Math.round(100 * value)}%`));
+    const models = this.models.map((trained) => this.guess(trained, guessed.get(trained)));
     return make(
       "div",
-      { class: "pv-label", "data-label": name, "data-contested": contested, onclick: () => this.go(place) },
-      make("span", { class: "pv-name" }, said(name)),
-      ...models,
-      make("span", { class: "pv-tally", title: `${carried} of ${known} images`, style: `--pv-share: ${share}%`, text: `${carried}/${known}` }),
-      make("span", { class: "pv-set" }, ...VALUES.map(([value, text]) => make("button", { type: "button", class: "pv-button", text, title: `${name}: ${value} for the chosen images, or for all`, "aria-label": `${name}: ${value}`, onclick: () => this.set(place, value) }))),
+      { class: "pv-columns pv-label", "data-label": name, "data-contested": contested, onclick: () => this.go(place) },
+      make("span", { class: "pv-name" }, breaking(name)),
+      make(
+        "span",
+        { class: "pv-numbers" },
+        ...models,
+        make("span", { class: "pv-tally", title: `${carried} of ${known} images`, style: `--pv-share: ${share}%`, text: `${carried}/${known}` }),
+        make("span", { class: "pv-set" }, ...VALUES.map(([value, text]) => make("button", { type: "button", class: "pv-button", text, title: `${name}: ${value} for the chosen images, or for all`, "aria-label": `${name}: ${value}`, onclick: () => this.set(place, value) }))),
+      ),
     );
+  }
+
+  guess(trained, value) {
+    if (value === undefined) return make("span");
+    return make("span", { class: "pv-model", title: `${value.toFixed(2)}: probability that the model trained on ${trained} labels gives it`, text: `${Math.round(100 * value)}%` });
   }
 
   set(place, value) {
@@ -97,25 +125,37 @@ export class Labels {
 
   find() {
     this.search.focus();
+    this.search.select();
   }
 
   searchKey(event) {
     event.stopPropagation();
-    if (event.key === "Escape") this.search.value = "";
-    if (event.key === "Enter" || event.key === "Escape") {
-      this.take();
-      this.toRoot();
+    if (event.key === "Escape") {
+      this.search.value = "";
+      this.onFound();
     }
+    if (event.key !== "Escape" && event.key !== "Enter") return;
+    if (this.take()) this.toRoot();
+    else this.search.select();
   }
 
-  /** Show the label that was typed; a part of a name that fits one alone will do. */
-  async take() {
+  /** Show the label that was typed; a part of a name that fits one alone will do. Else it stays, to be mended. */
+  take() {
     const typed = this.search.value.trim();
-    if (!typed) return;
+    if (!typed) return true;
     const fits = [...this.names].filter((name) => name.toLowerCase().includes(typed.toLowerCase()));
     const name = this.names.has(typed) ? typed : fits.length === 1 ? fits[0] : "";
-    if (!name) return this.onError(new Error(fits.length ? `${fits.length} labels are called like ${typed}` : `there is no label ${typed}`));
+    if (!name) {
+      this.onError(new Error(fits.length ? `${fits.length} labels are called like ${typed}` : `there is no label ${typed}`));
+      return false;
+    }
     this.search.value = "";
+    this.onFound();
+    this.show(name);
+    return true;
+  }
+
+  async show(name) {
     let place = this.shown.findIndex(([shown]) => shown === name);
     if (place < 0) {
       const label = await this.onAsk(name).catch(this.onError);
@@ -127,5 +167,12 @@ export class Labels {
       this.render();
     }
     this.go(place);
+    this.list.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest" });
   }
+}
+
+/** A name that may go on in the next line, before a capital letter if it can. */
+function breaking(name) {
+  const parts = name.split(/(?<=[a-z0-9_])(?=[A-Z])/);
+  return make("bdi", {}, ...parts.flatMap((part, place) => (place ? [make("wbr"), part] : [part])));
 }

@@ -79,3 +79,32 @@ export function suggest(names, text, most = 30) {
   const starts = (name) => (name.toLowerCase().startsWith(words[0] ?? "") ? 0 : 1);
   return names.filter(holds).sort((a, b) => starts(a) - starts(b)).slice(0, most);
 }
+
+/** How many lines things of these widths, in order, take. */
+export function lines(widths, room, apart) {
+  let [count, used] = [1, 0];
+  for (const width of widths) {
+    if (used && used + width > room) [count, used] = [count + 1, 0];
+    used += width + apart;
+  }
+  return count;
+}
+
+/**
+ * The greatest height at which pictures of these shapes all fit into a room: {px, widths, room}.
+ * The room is as narrow as the lines allow, so that they are about equally long.
+ */
+export function arrange(aspects, { width, height, least, most, narrowest, apart, below }) {
+  const wide = (px) => aspects.map((aspect) => Math.min(width, Math.max(narrowest, Math.ceil(px * aspect))));
+  const high = (px) => lines(wide(px), width, apart) * (px + below + apart) - apart;
+  const widest = Math.max(...aspects);
+  let px = most;
+  while (px > least && (high(px) > height || px * widest > width)) px -= 2;
+  px = Math.max(px, least);
+  const widths = wide(px);
+  const count = lines(widths, width, apart);
+  const one = Math.max(...widths);
+  let room = width;
+  while (room > one && lines(widths, room - 1, apart) === count) room -= 1;
+  return { px, widths, room };
+}

@@ -30,7 +30,15 @@ export class Wire {
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => this.onStall(true), PATIENCE_MS);
       this.waiting.set(id, { resolve, reject, timer });
-      this.model.send({ ...message, id });
+      try {
+        this.model.send({ ...message, id });
+      } catch (error) {
+        // After a restart the kernel knows nothing of this widget, and Jupyter says "Cannot send".
+        this.waiting.delete(id);
+        clearTimeout(timer);
+        this.onStall(true);
+        reject(Object.assign(error, { unsent: true }));
+      }
     });
   }
 
