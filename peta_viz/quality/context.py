@@ -14,6 +14,7 @@ Mask = np.ndarray[Any, np.dtype[np.bool_]]
 Rows = np.ndarray[Any, np.dtype[np.int64]]
 
 _LEAST = 1e-4  # no probability is nearer to 0 or 1
+_FARTHEST = 4.0  # from the mean, in spreads
 _CURVE_ROWS = 20_000  # enough for a curve of two numbers
 
 
@@ -48,7 +49,8 @@ class Gaussian:
         mean = np.where(asked, columns, 0).sum(axis=0) / counts
         spread = np.sqrt((np.where(asked, columns - mean, 0) ** 2).sum(axis=0) / counts)
         spread = np.where(spread > 0, spread, 1.0)
-        covariance, _ = ledoit_wolf(_scaled(columns, mean, spread), assume_centered=True)
+        scaled = _scaled(columns, mean, spread, labels.shape[1])
+        covariance, _ = ledoit_wolf(scaled, assume_centered=True)
         # What never varies has no covariance, and does not follow from anything.
         covariance[np.diag_indices_from(covariance)] += 1e-6
         precision = np.linalg.inv(covariance)[:, : labels.shape[1]]
@@ -60,8 +62,9 @@ class Gaussian:
 
     def expect(self, labels: Mask, known: Mask, features: Floats) -> Wide:
         """Return the conditional means, in units of the spread, shape ``(2, images, labels)``."""
-        scaled = _scaled(_columns(labels, known, features), self.mean, self.spread)
-        own = scaled[:, : labels.shape[1]]
+        count = labels.shape[1]
+        scaled = _scaled(_columns(labels, known, features), self.mean, self.spread, count)
+        own = scaled[:, :count]
         return np.stack([own - scaled @ surprise for surprise in self.surprise])
 
 
@@ -143,10 +146,14 @@ def _columns(labels: Mask, known: Mask, features: Floats) -> Wide:
     return np.hstack([np.where(known, labels, np.nan), features.astype(np.float64)])
 
 
-def _scaled(columns: Wide, mean: Wide, spread: Wide) -> Wide:
-    """Centre and scale; what is not known is taken for the mean."""
+def _scaled(columns: Wide, mean: Wide, spread: Wide, labels: int) -> Wide:
+    """Centre and scale; what is not known is taken for the mean.
+
+    A feature of a rare thing can be a hundred times its spread, and would then decide alone.
+    """
     scaled = (columns - mean) / spread
     scaled[np.isnan(scaled)] = 0.0
+    scaled[:, labels:] = np.clip(scaled[:, labels:], -_FARTHEST, _FARTHEST)
     return scaled
 
 
