@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 RUN := runs/sample
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format screenshots lab mlflow bench-curator bench-gallery bench-training clean
+.PHONY: help demo test check format screenshots lab mlflow bench-curator bench-gallery bench-quality bench-training clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -50,6 +50,9 @@ bench-training: $(READY) ## training from the cache beside a plain DataLoader
 
 bench-curator: $(READY) ## from a key to the next component, beside plain widgets
 	$(BIN)/python -m benchmarks.curator
+
+bench-quality: $(READY) ## finding wrong labels, beside votes and cleanlab; RUN is one made with --reid
+	$(BIN)/python -m benchmarks.quality --run $(RUN)
 
 bench-gallery: $(READY) ## the gallery beside ipyplot, ipywidgets and fastdup; about half an hour
 	@tools/system-packages chromium
