@@ -10,6 +10,7 @@ its self-confidence, and cleanlab's score of the same probabilities; and chance.
 """
 
 import argparse
+import resource
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -27,7 +28,7 @@ from benchmarks.dose import confusions
 from benchmarks.machine import in_words
 from peta_viz.agreement import MEASURES, Flag, component_ids, measure_components
 from peta_viz.files import write_text
-from peta_viz.imageset import ImageSet
+from peta_viz.imageset import Head, ImageSet
 from peta_viz.pruning import ImagePruning, LabelCorrection, LabelIntersection, LabelPruning
 from peta_viz.quality.reading import VECTORS_FILE
 from peta_viz.quality.scores import label_quality
@@ -316,6 +317,38 @@ def measure(
     return pd.DataFrame(rows)
 
 
+def synthetic(images: int, labels: int = 100) -> ImageSet:
+    """Return things seen four times each, with one label in a hundred turned."""
+    rng = np.random.default_rng(0)
+    things = -(-images // 4)
+    own = rng.random((things, labels)) < rng.uniform(0.02, 0.4, labels)
+    values = np.repeat(own, 4, axis=0)[:images]
+    values ^= rng.random(values.shape, dtype=np.float32) < 0.01  # noqa: PLR2004
+    index = pd.Index([f"i{n}" for n in range(images)], name="image_id", dtype="str")
+    columns = [f"label {n}" for n in range(labels)]
+    frame = pd.DataFrame(
+        {"path": index, "subset": "", "person_id": index, "width": 8, "height": 8}, index=index
+    ).assign(problem="", component_id=np.repeat(np.arange(things), 4)[:images])
+    return ImageSet(
+        frame,
+        pd.DataFrame(values, index, columns),
+        pd.DataFrame(np.ones_like(values), index, columns),
+        (Head("labels", tuple(columns)),),
+    )
+
+
+def grow(images: int) -> None:
+    """Score one synthetic set, and print what it took."""
+    data = synthetic(images)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    started = time.monotonic()
+    label_quality(data)
+    seconds = time.monotonic() - started
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    words = f"{seconds:.1f} s, {peak / 2**20:.2f} GiB at the peak, {before / 2**20:.2f} before"
+    print(f"{images:,} images × 100 labels: {words}")  # noqa: T201 - what it is for
+
+
 def _table(frame: pd.DataFrame) -> str:
     def word(value: Any) -> str:
         if isinstance(value, float):
@@ -329,12 +362,18 @@ def _table(frame: pd.DataFrame) -> str:
 def main() -> None:
     """Print the tables, and write them beside this file."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--run", required=True, help="a run folder, made with --reid")
+    parser.add_argument("--run", help="a run folder, made with --reid")
+    parser.add_argument("--grow", type=int, help="instead: time one synthetic set of this size")
     parser.add_argument("--seeds", type=int, nargs="*", default=[1, 2, 3])
     parser.add_argument("--kinds", nargs="*", default=list(KINDS), choices=list(KINDS))
     parser.add_argument("--rates", type=float, nargs="*", default=[0.01, 0.2])
     parser.add_argument("--out", default="benchmarks/quality")
     options = parser.parse_args()
+    if options.grow:
+        grow(options.grow)
+        return
+    if options.run is None:
+        parser.error("give --run, or --grow")
     folder = Path(options.run)
     data = ImageSet.from_parquet(folder)
     pairs = pd.read_parquet(folder / "pairs.parquet")
