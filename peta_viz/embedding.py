@@ -13,7 +13,7 @@ import numpy as np
 from tqdm import tqdm
 
 from peta_viz.errors import InvalidDataError, MissingPartError
-from peta_viz.files import atomic
+from peta_viz.files import atomic, content_of
 from peta_viz.images import load_batch
 from peta_viz.imageset import ImageSet
 
@@ -45,8 +45,8 @@ def embed(
     batch_size
         Images per inference.
     cache
-        Folder in which the vectors are kept; a later call with the same network and the same
-        files (path, size, time of change) reads them from there.
+        Folder in which the vectors are kept; a later call with the same network and files of the
+        same content reads them from there.
     progress
         Show a progress bar on standard error.
 
@@ -162,11 +162,5 @@ def _fingerprint(model: Path, paths: list[str]) -> str:
     weights = model.with_suffix(".bin")
     if weights.is_file():
         digest.update(weights.read_bytes())
-    for path in paths:
-        try:
-            stat = Path(path).stat()
-        except OSError:
-            digest.update(f"{path}\0missing\0".encode())
-        else:
-            digest.update(f"{path}\0{stat.st_size}\0{stat.st_mtime_ns}\0".encode())
+    digest.update(content_of(paths).encode())
     return digest.hexdigest()[:16]

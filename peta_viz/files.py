@@ -1,8 +1,10 @@
 """Writing files so that nothing half-written is ever read as whole."""
 
+import hashlib
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -61,3 +63,22 @@ def write_text(path: str | Path, text: str) -> None:
     """Write `text` (UTF-8) to `path` atomically."""
     with atomic(path) as partial:
         partial.write_text(text, encoding="utf-8")
+
+
+def content_of(paths: Iterable[str]) -> str:
+    """Return a text that is another one for files of other content, or in another order.
+
+    Names and times do not matter: a copy is the same. A file that cannot be read has no content.
+    """
+
+    def content(path: str) -> bytes:
+        try:
+            return hashlib.sha256(Path(path).read_bytes()).digest()
+        except OSError:
+            return b"-"
+
+    digest = hashlib.sha256()
+    with ThreadPoolExecutor() as pool:
+        for one in pool.map(content, paths):
+            digest.update(one)
+    return digest.hexdigest()

@@ -1,5 +1,6 @@
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -51,6 +52,12 @@ def test_the_cache_is_used_until_a_file_changes(imageset, network, tmp_path, wri
     first = embed(imageset, network, cache=tmp_path / "cache", progress=False)
     (kept,) = (tmp_path / "cache").iterdir()
     np.save(kept, first + 1)
+    np.testing.assert_array_equal(
+        embed(imageset, network, cache=tmp_path / "cache", progress=False), first + 1
+    )
+    for path in imageset.images["path"]:
+        if Path(path).is_file():
+            Path(path).touch()  # as in a copy
     np.testing.assert_array_equal(
         embed(imageset, network, cache=tmp_path / "cache", progress=False), first + 1
     )

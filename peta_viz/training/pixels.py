@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from peta_viz.files import atomic
+from peta_viz.files import atomic, content_of
 from peta_viz.images import load_batch
 from peta_viz.imageset import ImageSet
 
@@ -105,11 +105,5 @@ def _fill(values: Values, paths: list[str], *, progress: bool) -> None:
 
 
 def _fingerprint(paths: list[str], height_px: int, width_px: int) -> str:
-    def content(path: str) -> bytes:
-        return hashlib.sha256(Path(path).read_bytes()).digest()
-
-    digest = hashlib.sha256(f"1 {height_px} {width_px}".encode())
-    with ThreadPoolExecutor() as pool:
-        for one in pool.map(content, paths):
-            digest.update(one)
-    return digest.hexdigest()[:32]
+    words = f"1 {height_px} {width_px} {content_of(paths)}"
+    return hashlib.sha256(words.encode()).hexdigest()[:32]
