@@ -194,18 +194,11 @@ class Ledger:
         """Return the acts that stand, in order of time, without undo and redo."""
         return [one for one in self.told() if not one.act.target and self.is_active(one.id)]
 
-    def undoable(self, person: str) -> Entry | None:
-        """Return the last act of a person that stands."""
-        done, _ = undo_stacks(self._of(person))
-        return self.entries[done[-1]] if done else None
-
-    def redoable(self, person: str) -> Entry | None:
-        """Return what a person took back last, if nothing was done since."""
-        _, undone = undo_stacks(self._of(person))
-        return self.entries[undone[-1]] if undone else None
-
-    def _of(self, person: str) -> Iterable[tuple[str, str, str]]:
-        return ((e.id, e.act.kind, e.act.target) for e in self.told() if e.person == person)
+    def switchable(self, person: str) -> tuple[Entry | None, Entry | None]:
+        """Return the act that a person would take back next, and the one they would do again."""
+        own = ((e.id, e.act.kind, e.act.target) for _, e in self._told if e.person == person)
+        done, undone = (self.entries[ids[-1]] if ids else None for ids in undo_stacks(own))
+        return done, undone
 
 
 def blindly(entries: Iterable[Entry]) -> list[Entry]:
@@ -228,13 +221,22 @@ def undo_stacks(entries: Iterable[tuple[str, str, str]]) -> tuple[list[str], lis
         if not target:
             done.append(entry_id)
             undone.clear()
-        elif kind == "undo" and target in done:
-            done.remove(target)
+        elif kind == "undo" and _taken(done, target):
             undone.append(target)
-        elif kind == "redo" and target in undone:
-            undone.remove(target)
+        elif kind == "redo" and _taken(undone, target):
             done.append(target)
     return done, undone
+
+
+def _taken(stack: list[str], wanted: str) -> bool:
+    """Take an entry off a stack, where it nearly always lies on top; was it there?"""
+    if stack and stack[-1] == wanted:
+        stack.pop()
+        return True
+    if wanted in stack:
+        stack.remove(wanted)
+        return True
+    return False
 
 
 def normal_time(text: str) -> str:

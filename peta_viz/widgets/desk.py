@@ -274,7 +274,7 @@ class Desk:
 
     def describe(self) -> dict[str, Any]:
         """Describe the component on top, and how far one is."""
-        undo, redo = self.view.undoable(self.person), self.view.redoable(self.person)
+        undo, redo = self.view.switchable(self.person)
         self._described = self._seen
         state = {
             "place": self.place,

@@ -65,7 +65,7 @@ def histories(draw):
         act = Act("relabel", 0, ("a", "b", "c"), draw(changes()))
         if kind != "relabel":
             ledger = Ledger(entries)
-            found = ledger.undoable(person) if kind == "undo" else ledger.redoable(person)
+            found = ledger.switchable(person)[kind == "redo"]
             if found is None:
                 continue
             act = Act(kind, 0, target=found.id)
@@ -131,7 +131,7 @@ def test_acts_on_other_cells_can_be_told_in_any_order(entries):
 def test_when_all_is_taken_back_the_set_is_raw(entries):
     entries = entries.copy()
     for person in PEOPLE:
-        while (last := Ledger(entries).undoable(person)) is not None:
+        while (last := Ledger(entries).switchable(person)[0]) is not None:
             undo = Act("undo", 0, target=last.id)
             entries.append(Entry(undo, f"u{len(entries):03}", when(100 + len(entries)), person))
     curated = Decisions.of(entries).apply(imageset())
@@ -147,15 +147,15 @@ def test_when_all_is_taken_back_the_set_is_raw(entries):
 def test_undo_and_redo_come_back_to_the_same(entries):
     for person in PEOPLE:
         before = Ledger(entries).standing()
-        last = Ledger(entries).undoable(person)
+        last = Ledger(entries).switchable(person)[0]
         if last is None:
             continue
         back = [*entries, Entry(Act("undo", 0, target=last.id), "u", when(200), person)]
-        again = Ledger(back).redoable(person)
+        again = Ledger(back).switchable(person)[1]
         assert again == last
         there = [*back, Entry(Act("redo", 0, target=last.id), "v", when(201), person)]
         assert Ledger(there).standing() == before
-        assert Ledger(there).undoable(person) == last
+        assert Ledger(there).switchable(person)[0] == last
 
 
 @settings(max_examples=15)
