@@ -229,7 +229,7 @@ def undo_stacks(entries: Iterable[tuple[str, str, str]]) -> tuple[list[str], lis
 
 
 def _taken(stack: list[str], wanted: str) -> bool:
-    """Take an entry off a stack, where it nearly always lies on top; was it there?"""
+    """Take an entry off a stack, where it nearly always lies on top, and say if it was there."""
     if stack and stack[-1] == wanted:
         stack.pop()
         return True
