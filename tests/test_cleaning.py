@@ -5,6 +5,7 @@ from peta_viz.agreement import Flag
 from peta_viz.cleaning import clean, strategy_grid
 from peta_viz.errors import InvalidDataError
 from peta_viz.pruning import ComponentPruning, ImagePruning, LabelIntersection, LabelPruning
+from peta_viz.quality.scores import label_quality
 from tests.conftest import RAW, state_of
 
 
@@ -82,3 +83,11 @@ def test_imputing_does_not_answer_what_nobody_answered(make_set):
     imageset = make_set({"a": "x ?y", "b": "x ?y", "c": "?y"}, components=[0, 0, 0])
     cleaned = clean(imageset, [LabelPruning(0.5, impute=True)]).apply(imageset)
     assert state_of(cleaned) == {"a": "x ?y", "b": "x ?y", "c": "x ?y"}
+
+
+def test_the_grid_tries_correction_where_there_are_scores(drawn_up):
+    plain, scored = strategy_grid(drawn_up), strategy_grid(drawn_up, label_quality(drawn_up))
+    assert "label_correction" not in set(plain["strategy"])
+    rows = scored[scored["strategy"] == "label_correction"]
+    assert rows["threshold"].tolist() == [f"wrong with at least {p}" for p in (0.5, 0.9, 0.99)]
+    assert rows["labels_changed"].is_monotonic_decreasing
