@@ -1,6 +1,7 @@
 """How often annotators err, and what that makes of a label that others speak against."""
 
 from dataclasses import dataclass, fields
+from functools import cached_property
 from typing import Self
 
 import numpy as np
@@ -36,10 +37,42 @@ class Evidence:
     yes: Floats
     asked: Floats
 
+    @cached_property
+    def prior(self) -> Floats:
+        """The logarithm of the odds of each label, by its context."""
+        return np.asarray(np.log(self.expected / (1 - self.expected)))
+
     def thinned(self, most: int) -> Self:
         """Return about so many of the images, evenly spread."""
         step = max(1, len(self.labels) // most)
         return type(self)(*(getattr(self, field.name)[::step] for field in fields(self)))
+
+
+@dataclass(frozen=True, eq=False)
+class Opinions:
+    """How many independent opinions the near-copies amount to.
+
+    Parameters
+    ----------
+    margin
+        float32, shape ``(images, labels)``: those for a label, less those against it.
+    added
+        Of the same shape: what the image's own value adds to those that say the same.
+
+    """
+
+    margin: Floats
+    added: Floats
+
+    @classmethod
+    def of(cls, evidence: Evidence, independence: float) -> Self:
+        """Count, where n of one opinion are worth n to the power of `independence`."""
+        weight = np.float32(independence)
+        no = evidence.asked - evidence.yes
+        alike = np.where(evidence.labels, evidence.yes, no)
+        # It is one more of those that say the same, and adds the less the more they are.
+        added = _worth(alike + np.float32(1), weight) - _worth(alike, weight)
+        return cls(_worth(evidence.yes, weight) - _worth(no, weight), added)
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,8 +111,9 @@ class Annotators:
         count = evidence.labels.shape[1]
         found = cls(np.full(count, 0.02), np.full(count, 0.005), independence)
         yes, no = evidence.labels & evidence.known, ~evidence.labels & evidence.known
+        opinions = Opinions.of(evidence, independence)
         for _ in range(_ROUNDS):
-            wrong = 1 - found.right(evidence)
+            wrong = 1 - found._right(evidence, opinions)
             lost, added = (wrong * no).sum(axis=0), (wrong * yes).sum(axis=0)
             true = yes.sum(axis=0) - added + lost
             false = no.sum(axis=0) - lost + added
@@ -88,26 +122,24 @@ class Annotators:
 
     def believe(self, evidence: Evidence) -> Floats:
         """Return how likely each label truly is, its own value left out: float32."""
-        return _share(self._odds(evidence))
+        return _share(self._odds(evidence, Opinions.of(evidence, self.independence)))
 
     def right(self, evidence: Evidence) -> Floats:
         """Return how likely each label is right, its own value taken into account: float32."""
+        return self._right(evidence, Opinions.of(evidence, self.independence))
+
+    def _right(self, evidence: Evidence, opinions: Opinions) -> Floats:
         for_yes, for_no = self._weights()
-        no = evidence.asked - evidence.yes
-        alike = np.asarray(np.where(evidence.labels, evidence.yes, no), dtype=np.float32)
-        # It is one more of those that say the same, and adds the less the more they are.
-        adds = self._count(alike + np.float32(1)) - self._count(alike)
-        odds = self._odds(evidence) + adds * np.where(evidence.labels, for_yes, for_no)
+        odds = self._odds(evidence, opinions)
+        odds += opinions.added * np.where(evidence.labels, for_yes, for_no)
         return _share(np.where(evidence.labels, odds, -odds))
 
-    def _odds(self, evidence: Evidence) -> Floats:
+    def _odds(self, evidence: Evidence, opinions: Opinions) -> Floats:
         """Return the logarithm of the odds that a label truly is, by context and near-copies."""
         for_yes, for_no = self._weights()
         # Of near-copies a yes is taken to say as much as a no: where they do not agree, the rarer
         # error would decide everything.
-        margin = self._count(evidence.yes) - self._count(evidence.asked - evidence.yes)
-        prior = np.log(evidence.expected / (1 - evidence.expected))
-        return np.asarray(prior + margin * (for_yes - for_no) / 2, dtype=np.float32)
+        return np.asarray(evidence.prior + opinions.margin * (for_yes - for_no) / 2)
 
     def _weights(self) -> tuple[Floats, Floats]:
         """Return what a yes and a no add to the logarithm of the odds."""
@@ -115,15 +147,15 @@ class Annotators:
         no = np.log(self.missed / (1 - self.invented))
         return yes.astype(np.float32), no.astype(np.float32)
 
-    def _count(self, opinions: Floats) -> Floats:
-        weight = np.float32(self.independence)
-        return np.asarray(np.where(opinions > 1, np.maximum(opinions, 1) ** weight, opinions))
-
     def explain(self, evidence: Evidence) -> float:
         """Return the mean logarithm of how likely the labels are as they were given."""
         believed = self.believe(evidence)
         yes = (1 - self.missed) * believed + self.invented * (1 - believed)
         return float(np.log(np.where(evidence.labels, yes, 1 - yes)[evidence.known]).mean())
+
+
+def _worth(opinions: Floats, weight: "np.float32") -> Floats:
+    return np.asarray(np.where(opinions > 1, np.maximum(opinions, 1) ** weight, opinions))
 
 
 def _share(odds: Floats) -> Floats:

@@ -134,7 +134,8 @@ def _evidence(
     neither = np.log((1 - base - errors / 2) / (1 - base) ** 2)
     one = np.log((errors / 2) / (base * (1 - base)))
     # One product: over labels known of both, `neither`, plus what a yes of either changes.
-    one_yes, two_yes = (one - neither), (both - 2 * one + neither)
+    weights = (neither, one - neither, both - 2 * one + neither)
+    neither, one_yes, two_yes = (weight.astype(np.float32) for weight in weights)
     answered = known.astype(np.float32)
     carried = (labels & known).astype(np.float32)
     total = np.empty(len(first))
