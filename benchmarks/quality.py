@@ -6,7 +6,11 @@ data set's own errors stay, and count as false alarms. Every method sees the sam
 
 Peers: the share of the component's other images that say otherwise; the vote of the ten nearest
 neighbours by similarity⁸; a logistic regression on the vectors, out of fold (folds by component):
-its self-confidence, and cleanlab's score of the same probabilities; and chance.
+its self-confidence, and cleanlab's score of the same probabilities; and chance. With `--weights`
+also a network trained end to end, out of fold, on the first cell and seed alone.
+
+Whether scores are probabilities is looked at twice: with the data set's own errors, and with each
+component given the row of its majority first, so that what is planted is nearly all there is.
 """
 
 import argparse
@@ -20,6 +24,8 @@ import numpy as np
 import pandas as pd
 import torch
 from cleanlab.multilabel_classification import get_label_quality_scores
+from matplotlib import pyplot
+from scipy.stats import binomtest
 from sklearn.metrics import average_precision_score
 from torch.nn import functional
 from tqdm import tqdm
@@ -32,11 +38,16 @@ from peta_viz.imageset import Head, ImageSet
 from peta_viz.pruning import ImagePruning, LabelCorrection, LabelIntersection, LabelPruning
 from peta_viz.quality.reading import VECTORS_FILE
 from peta_viz.quality.scores import label_quality
+from peta_viz.training.config import TrainConfig
+from peta_viz.training.crossfit import out_of_fold
+from peta_viz.training.data import readable
+from peta_viz.training.pixels import PixelStore
 
 Mask = np.ndarray[Any, np.dtype[np.bool_]]
 OURS, CHANCE = "ours", "chance"
 BASE_KIND, BASE_RATE = "by frequency", 0.05
 FOLDS = 5
+EDGES = (0, 0.02, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 0.9, 1.0001)
 
 
 def _drawn(rng: np.random.Generator, labels: Mask, rate: float) -> Any:
@@ -155,7 +166,7 @@ def neighbours(data: ImageSet, pairs: pd.DataFrame) -> Any:
     return np.where(labels, 1 - share, share) * (total > 0)
 
 
-def out_of_fold(data: ImageSet, vectors: Any) -> Any:
+def by_regression(data: ImageSet, vectors: Any) -> Any:
     """Return probabilities of a logistic regression on vectors, of folds by component."""
     codes, _ = pd.factorize(component_ids(data))
     fold = np.random.default_rng(0).integers(0, FOLDS, codes.max() + 1)[codes]
@@ -186,27 +197,37 @@ def _logistic(inputs: torch.Tensor, targets: torch.Tensor) -> torch.nn.Linear:
     return linear
 
 
-def methods(
-    data: ImageSet, pairs: pd.DataFrame, vectors: Any, predicted: Any, seed: int
-) -> Iterator[tuple[str, Any, Any]]:
-    """Yield each method's doubt about every cell, or None, and about every image."""
-    labels = data.labels.to_numpy()
-    quality = label_quality(data, vectors, pairs=pairs)
-    yield OURS, 1 - quality.scores.to_numpy(), 1 - quality.images["score"].to_numpy()
-    given = pd.DataFrame(predicted, data.labels.index, data.labels.columns)
-    joined = label_quality(data, vectors, given, pairs=pairs)
-    yield (
-        "ours, with predictions",
-        1 - joined.scores.to_numpy(),
-        1 - joined.images["score"].to_numpy(),
+def by_network(data: ImageSet, folder: Path, weights: str) -> Any:
+    """Return probabilities of a network trained end to end, of folds by unit."""
+    config = TrainConfig(epochs=4, weights=weights)
+    pixels = PixelStore.of(
+        readable(data), config.height_px, config.width_px, cache=folder.parent / "cache"
     )
+    said = out_of_fold(data, config, folder, pixels=pixels)
+    return said.reindex(columns=data.labels.columns).to_numpy()
+
+
+def methods(
+    data: ImageSet, pairs: pd.DataFrame, vectors: Any, predicted: dict[str, Any], seed: int
+) -> Iterator[tuple[str, Any, Any]]:
+    """Yield each method's doubt about every cell and about every image."""
+    labels = data.labels.to_numpy()
+
+    def ours(predictions: pd.DataFrame | None = None) -> tuple[Any, Any]:
+        quality = label_quality(data, vectors, predictions, pairs=pairs)
+        return 1 - quality.scores.to_numpy(), 1 - quality.images["score"].to_numpy()
+
+    yield OURS, *ours()
     vote = others(data)
     yield "the component's others", vote, vote.max(axis=1)
     near = neighbours(data, pairs)
     yield "ten neighbours", near, near.max(axis=1)
-    doubt = np.where(labels, 1 - predicted, predicted)
     carried = [np.flatnonzero(row).tolist() for row in labels]
-    yield "self-confidence, cleanlab", doubt, 1 - get_label_quality_scores(carried, predicted)
+    for name, probability in predicted.items():
+        given = pd.DataFrame(probability, data.labels.index, data.labels.columns)
+        yield f"ours, with {name}", *ours(given)
+        doubt = np.where(labels, 1 - probability, probability)
+        yield f"{name}, cleanlab", doubt, 1 - get_label_quality_scores(carried, probability)
     chance = np.random.default_rng(seed).random(labels.shape)
     yield CHANCE, chance, chance.max(axis=1)
 
@@ -234,23 +255,70 @@ def judge(data: ImageSet, wrong: Mask, shown: Mask, cells: Any, images: Any) -> 
     return found
 
 
-def reliability(wrong: Mask, doubt: Any) -> pd.DataFrame:
-    """Compare the probability of being wrong with how often it was planted, by bins."""
-    edges = [0, 0.02, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 0.9, 1.0001]
-    place = np.digitize(doubt.ravel(), edges) - 1
+def evened(data: ImageSet) -> ImageSet:
+    """Return it with the row of its majority in each component; at a tie, of its first image."""
+    codes, _ = pd.factorize(component_ids(data))
+    labels, sizes = data.labels.to_numpy(), np.bincount(codes)[codes][:, None]
+    carried = np.stack([np.bincount(codes, column)[codes] for column in labels.T], axis=1)
+    first = labels[np.unique(codes, return_index=True)[1]][codes]
+    majority = np.where(2 * carried == sizes, first, 2 * carried > sizes)
+    return data.with_cells(majority, data.known.to_numpy())
+
+
+def reliability(wrong: Mask, doubt: Any, before: Any) -> pd.DataFrame:
+    """Compare the probability of being wrong with how often it was planted, by bins.
+
+    `before` is what was said before anything was planted: of labels that were not planted it is
+    what the data set's own errors are taken to be.
+    """
+    place = np.digitize(doubt.ravel(), EDGES) - 1
+    planted, own = wrong.ravel(), np.where(wrong, 0, before).ravel()
     rows = []
-    for number in range(len(edges) - 1):
-        own = place == number
-        if own.any():
-            rows.append(
-                (
-                    f"{edges[number]:g} to {min(1, edges[number + 1]):g}",
-                    int(own.sum()),
-                    doubt.ravel()[own].mean(),
-                    wrong.ravel()[own].mean(),
-                )
-            )
-    return pd.DataFrame(rows, columns=["p(wrong)", "cells", "mean p", "planted"])
+    for number in range(len(EDGES) - 1):
+        inside = place == number
+        count, hits = int(inside.sum()), int(planted[inside].sum())
+        if count:
+            interval = binomtest(hits, count).proportion_ci(method="wilson")
+            name = f"{EDGES[number]:g} to {min(1, EDGES[number + 1]):g}"
+            shares = (doubt.ravel()[inside].mean(), hits / count, interval.low, interval.high)
+            rows.append((name, count, *shares, own[inside].mean()))
+    columns = ["p(wrong)", "labels", "mean p", "planted", "low", "high", "own, as said before"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def calibration_error(table: pd.DataFrame, column: str) -> float:
+    """Return the expected calibration error of the bins from p = 0.02 on."""
+    doubted = table[table["mean p"] >= EDGES[1]]
+    off = (doubted["mean p"] - doubted[column]).abs()
+    return float((off * doubted["labels"]).sum() / doubted["labels"].sum())
+
+
+def calibrate(
+    data: ImageSet, pairs: pd.DataFrame, vectors: Any, seed: int
+) -> dict[str, pd.DataFrame]:
+    """Plant the base kind of errors, and look whether the scores are probabilities."""
+    found = {}
+    for name, own in {"with its own errors": data, "evened first": evened(data)}.items():
+        before = 1 - label_quality(own, vectors, pairs=pairs).scores.to_numpy()
+        noisy, wrong = plant(own, BASE_KIND, BASE_RATE, seed)
+        doubt = 1 - label_quality(noisy, vectors, pairs=pairs).scores.to_numpy()
+        table = reliability(wrong, doubt, before)
+        found[name] = table.assign(both=table["planted"] + table["own, as said before"])
+    return found
+
+
+def draw(tables: dict[str, pd.DataFrame], file: Path) -> None:
+    """Draw how often labels were planted over how probable it was said to be."""
+    figure, axes = pyplot.subplots(1, len(tables), figsize=(8, 4), sharey=True, layout="tight")
+    for axis, (name, table) in zip(axes, tables.items(), strict=True):
+        margin = [table["planted"] - table["low"], table["high"] - table["planted"]]
+        axis.plot([0, 1], [0, 1], color="grey", linewidth=1)
+        axis.errorbar(table["mean p"], table["planted"], margin, fmt="o-", label="planted, 95 %")
+        axis.plot(table["mean p"], table["both"], "s--", label="and own, as said before")
+        axis.set(title=f"PETA, {name}", xlabel="p(wrong)")
+    axes[0].set_ylabel("share of the labels")
+    axes[0].legend(loc="upper left")
+    figure.savefig(file, dpi=110)
 
 
 def rules(data: ImageSet, wrong: Mask, quality: Any) -> pd.DataFrame:
@@ -291,8 +359,9 @@ def measure(
     vectors: Any,
     cells: list[tuple[str, float]],
     seeds: list[int],
+    network: Callable[[ImageSet], Any] | None = None,
 ) -> pd.DataFrame:
-    """Plant and find, for each kind and rate and seed."""
+    """Plant and find, for each kind and rate and seed; the network for the first of all alone."""
     shown = (data.labels.mean() >= 0.02).to_numpy()  # noqa: PLR2004 - as the errors are drawn
     common = data.labels.columns[shown]
     kept = ImageSet(
@@ -309,11 +378,14 @@ def measure(
     for kind, rate in cells:
         for seed in seeds:
             noisy, wrong = plant(kept, kind, rate, seed)
-            predicted = out_of_fold(noisy, vectors)
+            predicted = {"regression": by_regression(noisy, vectors)}
+            if network is not None and not rows:
+                predicted["network"] = network(noisy)
+            before = len(rows)
             for name, doubt, image_doubt in methods(noisy, pairs, vectors, predicted, seed):
                 found = judge(noisy, wrong, np.ones(len(common), dtype=bool), doubt, image_doubt)
                 rows.append({"kind": kind, "rate": rate, "seed": seed, "method": name, **found})
-            tqdm.write(pd.DataFrame(rows[-6:]).round(3).to_string(index=False))
+            tqdm.write(pd.DataFrame(rows[before:]).round(3).to_string(index=False))
     return pd.DataFrame(rows)
 
 
@@ -367,6 +439,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="*", default=[1, 2, 3])
     parser.add_argument("--kinds", nargs="*", default=list(KINDS), choices=list(KINDS))
     parser.add_argument("--rates", type=float, nargs="*", default=[0.01, 0.2])
+    parser.add_argument("--weights", help="a MobileNetV2 state dict: train a network too")
     parser.add_argument("--out", default="benchmarks/quality")
     options = parser.parse_args()
     if options.grow:
@@ -383,17 +456,26 @@ def main() -> None:
     seconds = time.monotonic() - started
     cells = [(kind, BASE_RATE) for kind in options.kinds]
     cells += [(BASE_KIND, rate) for rate in options.rates]
-    found = measure(data, pairs, vectors, cells, options.seeds)
+    network = None
+    if options.weights:
+        network = lambda noisy: by_network(noisy, folder / "crossfit", options.weights)  # noqa: E731
+    found = measure(data, pairs, vectors, cells, options.seeds, network)
     found.to_csv(Path(options.out).with_suffix(".csv"), index=False)
     mean = found.drop(columns="seed").groupby(["kind", "rate", "method"], sort=False).mean()
     noisy, wrong = plant(data, BASE_KIND, BASE_RATE, options.seeds[0])
     scored = label_quality(noisy, vectors, pairs=pairs)
-    doubt = 1 - scored.scores.to_numpy()
+    reliable = calibrate(data, pairs, vectors, options.seeds[0])
+    draw(reliable, Path(options.out).with_suffix(".png"))
     words = f"{len(data):,} images × {data.labels.shape[1]} labels scored in {seconds:.1f} s"
     parts = [
         f"{words}; seeds {options.seeds}; {in_words()}",
         _table(mean.reset_index()),
-        _table(reliability(wrong, doubt)),
+        *(
+            f"{name}; expected calibration error from 0.02 on: "
+            f"{calibration_error(table, 'planted'):.3f}, "
+            f"with own errors {calibration_error(table, 'both'):.3f}\n\n{_table(table)}"
+            for name, table in reliable.items()
+        ),
         _table(rules(noisy, wrong, scored)),
     ]
     text = "\n\n".join(parts) + "\n"
