@@ -24,7 +24,7 @@ import numpy as np
 import pandas as pd
 import torch
 from cleanlab.multilabel_classification import get_label_quality_scores
-from matplotlib import pyplot
+from matplotlib import pyplot as plt
 from scipy.stats import binomtest
 from sklearn.metrics import average_precision_score
 from torch.nn import functional
@@ -309,7 +309,7 @@ def calibrate(
 
 def draw(tables: dict[str, pd.DataFrame], file: Path) -> None:
     """Draw how often labels were planted over how probable it was said to be."""
-    figure, axes = pyplot.subplots(1, len(tables), figsize=(8, 4), sharey=True, layout="tight")
+    figure, axes = plt.subplots(1, len(tables), figsize=(8, 4), sharey=True, layout="tight")
     for axis, (name, table) in zip(axes, tables.items(), strict=True):
         margin = [table["planted"] - table["low"], table["high"] - table["planted"]]
         axis.plot([0, 1], [0, 1], color="grey", linewidth=1)
