@@ -27,7 +27,9 @@ from peta_viz.evaluation import MEAN, choose
 from peta_viz.files import atomic
 from peta_viz.imageset import ImageSet
 from peta_viz.intervals import compare_experiments, score_experiments
-from peta_viz.pruning import parse_strategy
+from peta_viz.pruning import LabelCorrection, parse_strategy
+from peta_viz.quality.reading import VECTORS_FILE
+from peta_viz.quality.scores import LabelQuality, label_quality
 from peta_viz.splitting import side_of
 from peta_viz.training.checkpoints import BEST, load_model
 from peta_viz.training.config import TrainConfig
@@ -45,6 +47,8 @@ STRATEGIES = {
     "label pruning": "label_pruning:ratio=0.5",
     "label intersection": "label_intersection",
     "image pruning": "image_pruning:ratio=0.5",
+    "label correction, 0.5": "label_correction:confidence=0.5",
+    "label correction, 0.9": "label_correction:confidence=0.9",
 }
 ERROR_FREE, RAW = "error-free", "raw"
 Mask = np.ndarray[Any, np.dtype[np.bool_]]
@@ -99,14 +103,29 @@ def plant(imageset: ImageSet, dose: float, seed: int) -> ImageSet:
     return imageset.with_labels(frame & imageset.known, imageset.known)
 
 
-def conditions(imageset: ImageSet, dose: float, seed: int) -> Iterator[tuple[str, ImageSet]]:
-    """Yield what a model is trained on, by name."""
+def conditions(
+    imageset: ImageSet, dose: float, seed: int, strategies: Sequence[str], run: Path
+) -> Iterator[tuple[str, ImageSet]]:
+    """Yield what a model is trained on, by name; corrections go by the vectors of the run."""
     yield ERROR_FREE, imageset
     planted = plant(imageset, dose, seed)
     yield RAW, planted
-    for name, text in STRATEGIES.items():
-        train = side_of(planted, "train")
-        yield name, clean(train, [parse_strategy(text)]).apply(train)
+    train = side_of(planted, "train")
+    quality = None
+    if any(STRATEGIES[name].startswith(LabelCorrection.name) for name in strategies):
+        quality = _quality(run, train)
+    for name in strategies:
+        strategy = parse_strategy(STRATEGIES[name])
+        if isinstance(strategy, LabelCorrection):
+            strategy = replace(strategy, quality=quality)
+        yield name, clean(train, [strategy]).apply(train)
+
+
+def _quality(run: Path, train: ImageSet) -> LabelQuality:
+    """Score the labels of the training side, by itself alone."""
+    rows = ImageSet.from_parquet(run).images.index.get_indexer(train.images.index)
+    vectors = np.load(run / VECTORS_FILE, allow_pickle=False)[rows]
+    return label_quality(train, vectors, pairs=pd.read_parquet(run / "pairs.parquet"))
 
 
 def embed(imageset: ImageSet, weights: str, cache: Path, config: TrainConfig) -> Any:
@@ -171,7 +190,13 @@ def train_heads(
 
 
 def sweep(
-    imageset: ImageSet, features: Any, config: TrainConfig, doses: Sequence[float], seeds: int
+    imageset: ImageSet,
+    features: Any,
+    config: TrainConfig,
+    doses: Sequence[float],
+    strategies: Sequence[str],
+    seeds: int,
+    run: Path,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Train and judge every condition at every dose; returns scores and differences to raw."""
     test = side_of(imageset, "test")
@@ -184,14 +209,14 @@ def sweep(
     for dose in doses:
         parts = []
         for seed in range(seeds):
-            for name, trained_on in conditions(imageset, dose, seed):
+            for name, trained_on in conditions(imageset, dose, seed, strategies, run):
                 own = replace(config, seed=seed)
                 said = train_heads(trained_on, features, rows, own)(test)
                 state = {"experiment": name, "trained_on": name, "judged_on": RAW}
                 parts.append(said.assign(**state, seed=seed))
         predictions = pd.concat(parts, ignore_index=True)
         scores.append(score_experiments(predictions, imageset).assign(dose=dose))
-        pairs = [(name, RAW) for name in (ERROR_FREE, *STRATEGIES)]
+        pairs = [(name, RAW) for name in (ERROR_FREE, *strategies)]
         differences.append(compare_experiments(predictions, imageset, pairs).assign(dose=dose))
         print(f"dose {dose:.0%} done", flush=True)  # noqa: T201 - progress
     return pd.concat(scores, ignore_index=True), pd.concat(differences, ignore_index=True)
@@ -218,9 +243,7 @@ def confirm(
     test = side_of(imageset, "test")
     parts = []
     for seed in range(seeds):
-        for name, trained_on in conditions(imageset, dose, seed):
-            if name not in (ERROR_FREE, RAW, *strategies):
-                continue
+        for name, trained_on in conditions(imageset, dose, seed, strategies, run):
             # The validation side keeps its labels, whatever is planted and cleaned.
             kept = side_of(trained_on, "train").images.index
             labels, known = imageset.labels.copy(), imageset.known.copy()
@@ -321,7 +344,9 @@ def main() -> None:
         )
         features = embed(imageset, options.weights, run / "cache", config)
         torch.set_num_threads(1)  # heads are small: more threads only wait for each other
-        scores, differences = sweep(imageset, features, config, DOSES, options.seeds)
+        scores, differences = sweep(
+            imageset, features, config, DOSES, options.strategies, options.seeds, run
+        )
     counts = count_labels(side_of(imageset, "train")).sizes
     words = (
         f"{config}; {(counts > 1).sum()} training components of two and more, {options.seeds} "
