@@ -9,6 +9,7 @@ import argparse
 import tempfile
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -23,6 +24,7 @@ from benchmarks.machine import in_words
 from peta_viz import embedding
 from peta_viz.components import _call_fastdup, _import_fastdup
 from peta_viz.files import write_text
+from peta_viz.images import load_batch
 from peta_viz.peta import read_peta
 from peta_viz.training.model import _trunk
 
@@ -67,7 +69,7 @@ def peers(paths: list[str], weights: str | None) -> dict[str, Callable[[], None]
 
 def ways(paths: list[str], reid: str) -> dict[str, Callable[[], None]]:
     """Return ours, its parts, and a plain loop, by name; each does all of the files."""
-    batch = embedding.BATCH
+    batch = 16
     network = embedding.load_network(Path(reid), batch)
     height, width = (int(network.input(0).shape[axis]) for axis in (2, 3))
 
@@ -75,12 +77,14 @@ def ways(paths: list[str], reid: str) -> dict[str, Callable[[], None]]:
         embedding.infer(network, paths, batch)
 
     def decoding() -> None:
-        for _ in embedding.decoded(paths, batch, (width, height)):
-            pass
+        parts = [paths[start : start + batch] for start in range(0, len(paths), batch)]
+        with ThreadPoolExecutor(2) as pool:
+            for _ in pool.map(lambda own: load_batch(own, (width, height)), parts):
+                pass
 
     def constant() -> None:
         queue = openvino.AsyncInferQueue(network)
-        pixels = np.zeros((batch, height, width, 3), dtype=np.uint8)
+        pixels = np.zeros((batch, 3, height, width), dtype=np.float32)
         for _ in range(0, len(paths), batch):
             queue.start_async({0: pixels})
         queue.wait_all()
@@ -90,7 +94,7 @@ def ways(paths: list[str], reid: str) -> dict[str, Callable[[], None]]:
         for path in paths:
             with Image.open(path) as picture:
                 pixels = np.asarray(picture.convert("RGB").resize((width, height)))
-            single({0: pixels[None]})
+            single({0: pixels[None, ..., ::-1].transpose(0, 3, 1, 2).astype(np.float32)})
 
     return {
         OURS: ours,
