@@ -39,7 +39,7 @@ def labels_table(
         pa.array(np.ascontiguousarray(values), mask=np.ascontiguousarray(empty))
         for values, empty in zip(labels.T, ~known.T, strict=True)
     ]
-    ids = pa.array(index).cast(schema.field(len(columns)).type)
+    ids = pa.array(index.array).cast(schema.field(len(columns)).type)
     told = json.dumps([vars(head) for head in heads])
     metadata = {**schema.metadata, HEADS_KEY: told.encode()}
     return pa.Table.from_arrays([*columns, ids], schema=schema.with_metadata(metadata))

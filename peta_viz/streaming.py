@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from peta_viz.agreement import Flag, FlagRule, flag_name, measure_components, measures_of
@@ -188,8 +189,9 @@ def _written(blocks: Blocks, out: Path) -> Iterator[Any]:
             if current is None:
                 return
             index = current.images.index
-            kept = block.images[blocks.index].to_pandas().isin(index)
-            writers["images"].write_table(block.images.filter(pa.array(kept)))
+            ids = block.images[blocks.index]
+            kept = pc.is_in(ids, value_set=pa.array(index.array).cast(ids.type))
+            writers["images"].write_table(block.images.filter(kept))
             cells = current.labels.to_numpy(), current.known.to_numpy()
             writers["labels"].write_table(labels_table(index, blocks.names, *cells, blocks.heads))
 

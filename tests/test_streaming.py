@@ -145,7 +145,7 @@ for images in (few, many):
     LabelTable.draw(images).write(folder / str(images))
 def work(images):
     chain = [ComponentPruning(Flag(percentile=80)), LabelPruning()]
-    clean_folder(folder / str(images), chain, folder / "out", block_images=8192)
+    clean_folder(folder / str(images), chain, folder / "out", block_images=4096)
 work(few)  # once, so that everything is loaded
 print(*[peak_above(lambda: work(images)) for images in (few, many)])
 """
