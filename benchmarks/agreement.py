@@ -18,8 +18,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
-from benchmarks.callbacks import frame_of, judge_all, plain, tuned
+from benchmarks.callbacks import Judge, frame_of, judge_all, plain, tuned
 from benchmarks.label_tables import LabelTable
 from benchmarks.machine import in_words
 from benchmarks.memory import forget, resident
@@ -93,11 +94,16 @@ def by_callback(images: int) -> Iterator[Row]:
     data = LabelTable.draw(images).imageset()
     frame, ours = frame_of(data), measure_components(data)
     for name, judge in zip(PEERS, (plain, tuned(data.labels.columns.to_numpy())), strict=True):
-        found: list[Any] = []
-        yield timed(name, images, lambda j=judge: found.append(judge_all(frame, j)))
-        for measure in MEASURES:
-            theirs = found[0][measure].astype(float).fillna(0.0)
-            np.testing.assert_allclose(theirs, ours[measure], atol=1e-5)
+        yield timed(name, images, lambda j=judge: judged(frame, j, ours))
+
+
+def judged(frame: pd.DataFrame, judge: Judge, ours: pd.DataFrame) -> pd.DataFrame:
+    """Judge by a callback, and see that it measures the same."""
+    found = judge_all(frame, judge)
+    for measure in MEASURES:
+        theirs = found[measure].astype(float).fillna(0.0)
+        np.testing.assert_allclose(theirs, ours[measure], atol=1e-5)
+    return found
 
 
 def streamed(images: int) -> Iterator[Row]:
@@ -124,14 +130,14 @@ def measure(kind: str, images: int) -> list[Row]:
 
 def table(rows: list[Row]) -> str:
     """Return all rows, stage by stage."""
-    lines = [f"| {' | '.join(_HEAD)} |", "| --- | --: | --: | --: | --: | --: |"]
-    order = {name: number for number, name in enumerate(dict.fromkeys(r["stage"] for r in rows))}
-    for row in sorted(rows, key=lambda row: order[row["stage"]]):
-        lines.append(
-            f"| {row['stage']} | {row['images']:,} | {row['cpu_s']:.2f} | {row['wall_s']:.2f} | "
-            f"{row['above_mib']:,.0f} | {row['peak_mib']:,.0f} |"
-        )
-    return "\n".join(lines)
+    order = list(dict.fromkeys(row["stage"] for row in rows))
+    lines = [
+        f"| {row['stage']} | {row['images']:,} | {row['cpu_s']:.2f} | {row['wall_s']:.2f} | "
+        f"{row['above_mib']:,.0f} | {row['peak_mib']:,.0f} |"
+        for row in sorted(rows, key=lambda row: order.index(row["stage"]))
+    ]
+    head = [f"| {' | '.join(_HEAD)} |", "| --- | --: | --: | --: | --: | --: |"]
+    return "\n".join([*head, *lines])
 
 
 def findings(rows: list[Row]) -> str:
