@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 RUN := runs/sample
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format screenshots lab mlflow bench-curator bench-gallery bench-quality bench-training clean
+.PHONY: help demo test check format screenshots lab mlflow bench-agreement bench-curator bench-gallery bench-quality bench-training clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -47,6 +47,9 @@ mlflow: $(READY) ## look at what was tracked, in MLflow on this machine's port 5
 
 bench-training: $(READY) ## training from the cache beside a plain DataLoader
 	$(BIN)/python -m benchmarks.throughput
+
+bench-agreement: $(READY) ## agreement and strategies as the table grows, beside a callback per component
+	$(BIN)/python -m benchmarks.agreement
 
 bench-curator: $(READY) ## from a key to the next component, beside plain widgets
 	$(BIN)/python -m benchmarks.curator

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from peta_viz.quality.scores import label_quality
     from peta_viz.sample import make_sample
     from peta_viz.splitting import split
+    from peta_viz.streaming import clean_folder, measure_folder
     from peta_viz.widgets.confusion import ConfusionMatrix
     from peta_viz.widgets.curator import Curator
     from peta_viz.widgets.gallery import Gallery
@@ -43,6 +44,7 @@ _MODULES = {
     "ImageSet": "imageset",
     "audit": "quality.audit",
     "clean": "cleaning",
+    "clean_folder": "streaming",
     "cluster": "components",
     "compare_experiments": "intervals",
     "embed": "embedding",
@@ -50,6 +52,7 @@ _MODULES = {
     "label_quality": "quality.scores",
     "make_sample": "sample",
     "measure_components": "agreement",
+    "measure_folder": "streaming",
     "parse_strategy": "pruning",
     "read_peta": "peta",
     "run_experiments": "experiments",
@@ -71,6 +74,7 @@ __all__ = [
     "ImageSet",
     "audit",
     "clean",
+    "clean_folder",
     "cluster",
     "compare_experiments",
     "embed",
@@ -78,6 +82,7 @@ __all__ = [
     "label_quality",
     "make_sample",
     "measure_components",
+    "measure_folder",
     "parse_strategy",
     "read_peta",
     "run_experiments",

@@ -2,13 +2,14 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import pandas as pd
 
 from peta_viz.errors import InvalidDataError
 from peta_viz.imageset import ImageSet
+from peta_viz.tally import Floats, Ints, Tally, unpack
 
 Measure = Literal["disagreement", "std", "variance", "geometric_variance", "cubic_variance"]
 MEASURES: tuple[Measure, ...] = (
@@ -18,11 +19,10 @@ MEASURES: tuple[Measure, ...] = (
     "geometric_variance",
     "cubic_variance",
 )
-Floats = np.ndarray[Any, np.dtype[np.float64]]
-Mask = np.ndarray[Any, np.dtype[np.bool_]]
 FlagRule = Callable[[pd.DataFrame], "pd.Series[bool]"]
 
 _ROUNDING = 1e-12  # what is smaller is the rounding of equal ratios
+_AT_ONCE = 8192  # components whose ratios are in memory together
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,22 +65,29 @@ def count_labels(imageset: ImageSet) -> LabelCounts:
         If the image set has no `component_id` yet.
 
     """
-    ids = component_ids(imageset)
-    codes, uniques = pd.factorize(ids, sort=True)
-    index = pd.Index(uniques, name="component_id")
-
-    def total(frame: pd.DataFrame) -> pd.DataFrame:
-        masks = frame.to_numpy(dtype=bool).T
-        counts = np.empty((len(index), len(masks)), dtype=np.int64)
-        for column, mask in zip(counts.T, masks, strict=True):
-            column[:] = np.bincount(codes[mask], minlength=len(index))
-        return pd.DataFrame(counts, index=index, columns=frame.columns)
-
-    sizes = pd.Series(np.bincount(codes, minlength=len(uniques)), index=index, name="size")
-    return LabelCounts(total(imageset.labels), total(imageset.known), sizes)
+    tally = tally_of(imageset)
+    index = pd.Index(tally.groups.ids, name="component_id")
+    columns = imageset.labels.columns
+    carried, known = (
+        pd.DataFrame(tally.count(bits), index, columns, copy=False)
+        for bits in (tally.labels, tally.known)
+    )
+    return LabelCounts(carried, known, pd.Series(tally.groups.sizes, index, name="size"))
 
 
-def component_ids(imageset: ImageSet) -> "np.ndarray[Any, np.dtype[np.int64]]":
+def tally_of(imageset: ImageSet) -> Tally:
+    """Return the labels of all images as bits, joined by component.
+
+    Raises
+    ------
+    InvalidDataError
+        If the image set has no `component_id` yet.
+
+    """
+    return Tally.of(imageset, component_ids(imageset))
+
+
+def component_ids(imageset: ImageSet) -> Ints:
     """Return `component_id` of every image, or say that clustering comes first."""
     if "component_id" not in imageset.images.columns:
         raise InvalidDataError("the image set", ["it has no component_id: call cluster() first"])
@@ -120,47 +127,58 @@ def measure_components(imageset: ImageSet) -> pd.DataFrame:
         If the image set has no `component_id` yet.
 
     """
-    counts = count_labels(imageset)
-    contested = counts.contested
+    return measures_of(tally_of(imageset))
+
+
+def measures_of(tally: Tally) -> pd.DataFrame:
+    """Return what `measure_components` does, of labels that are bits already."""
+    count = len(tally.groups.ids)
+    number = np.bincount(tally.cells[0], minlength=count)
     frame = pd.DataFrame(
-        {
-            "size": counts.sizes,
-            "contested": contested.any(axis=1),
-            "contested_labels": contested.sum(axis=1),
-        }
+        {"size": tally.groups.sizes, "contested": number > 0, "contested_labels": number},
+        pd.Index(tally.groups.ids, name="component_id"),
     )
     # Where nothing is contested, every p is 1 and every measure 0.
-    measures = _measures(counts, frame["contested"].to_numpy())
-    return frame.join(measures.reindex(frame.index, fill_value=0.0))
+    rows = np.flatnonzero(number)
+    edges = np.append(0, np.cumsum(number[rows]))
+    values = {name: np.zeros(count) for name in MEASURES}
+    for first in range(0, len(rows), _AT_ONCE):
+        some = rows[first : first + _AT_ONCE]
+        cells = slice(edges[first], edges[first + len(some)])
+        for name, measured in _measures(tally, some, cells).items():
+            values[name][some] = measured
+    return frame.assign(**values)
 
 
-def _measures(counts: LabelCounts, rows: Mask) -> pd.DataFrame:
-    carried, known = counts.carried.to_numpy()[rows], counts.known.to_numpy()[rows]
-    row, label = np.nonzero(carried)
-    ratios = carried[row, label] / known[row, label]
-    number = np.bincount(row, minlength=len(carried))
+def _measures(tally: Tally, components: Ints, cells: slice) -> dict[Measure, Floats]:
+    """Measure these components, to which these contested cells belong."""
+    component, labels, contested = (part[cells] for part in tally.cells)
+    occurs = unpack(tally.carried[components], tally.width)
+    table = np.ones(occurs.shape)
+    table[np.searchsorted(components, component), labels] = contested
+    row, label = np.nonzero(occurs)
+    ratios: Floats = table[row, label]
+    number = np.bincount(row, minlength=len(components))
 
     def mean(values: Floats) -> Floats:
-        return np.bincount(row, values, minlength=len(carried)) / number
+        return np.bincount(row, values, minlength=len(components)) / number
 
     def centred(values: Floats) -> Floats:
         return values - mean(values)[row]
 
     deviation = centred(ratios)
     variance = mean(deviation**2)
-    measures = {
-        "disagreement": mean(2 * np.minimum(ratios, 1 - ratios)),
+    measures: dict[Measure, Floats] = {
+        "disagreement": mean(2.0 * np.minimum(ratios, 1.0 - ratios)),
         "std": np.sqrt(variance),
         "variance": variance,
         "geometric_variance": np.expm1(mean(centred(np.log(ratios)) ** 2)),
         "cubic_variance": mean(np.abs(deviation**3)),
     }
-    frame = pd.DataFrame(measures, index=counts.sizes.index[rows])
     rounding = {"variance": _ROUNDING**2, "cubic_variance": _ROUNDING**3}
-    for name in measures:
-        small = frame[name] < rounding.get(name, _ROUNDING)
-        frame[name] = frame[name].mask(small, 0.0)
-    return frame
+    for name, values in measures.items():
+        values[values < rounding.get(name, _ROUNDING)] = 0.0
+    return measures
 
 
 @dataclass(frozen=True)

@@ -12,12 +12,13 @@ from peta_viz.errors import InvalidDataError
 from peta_viz.imageset import ImageSet
 from peta_viz.pruning import (
     STRATEGIES,
+    UNKNOWN,
+    YES,
     ComponentPruning,
     ImagePruning,
     LabelCorrection,
     LabelIntersection,
     LabelPruning,
-    Mask,
     Strategy,
     Verdict,
 )
@@ -52,20 +53,21 @@ class Cleaning:
             If the cleaning names images or labels that `imageset` does not have, or all are out.
 
         """
-        out = self.changes["label"] == ""
-        cells = self.changes[~out].drop_duplicates(["image_id", "label"], keep="last")
-        rows = imageset.images.index.get_indexer(pd.Index(cells["image_id"]))
-        columns = imageset.labels.columns.get_indexer(pd.Index(cells["label"]))
-        gone = self.changes.loc[out, "image_id"]
-        if (rows < 0).any() or (columns < 0).any() or not gone.isin(imageset.images.index).all():
+        out = (self.changes["label"] == "").to_numpy()
+        images = imageset.images.index.get_indexer(pd.Index(self.changes["image_id"]))
+        cells = self.changes[~out]
+        rows, columns = images[~out], imageset.labels.columns.get_indexer(pd.Index(cells["label"]))
+        if (images < 0).any() or (columns < 0).any():
             raise InvalidDataError(
                 "the cleaning", ["it names images or labels that this image set does not have"]
             )
-        labels = imageset.labels.to_numpy(copy=True)
-        known = imageset.known.to_numpy(copy=True)
-        labels[rows, columns] = cells["after"] == "yes"
-        known[rows, columns] = cells["after"] != "unknown"
-        return imageset.with_cells(labels, known).subset(~imageset.images.index.isin(gone))
+        # Of several acts on one cell the last one stands.
+        last = ~pd.Series(rows * imageset.labels.shape[1] + columns).duplicated(keep="last")
+        rows, columns, after = rows[last], columns[last], cells["after"].to_numpy()[last]
+        kept = np.ones(len(imageset), dtype=bool)
+        kept[images[out]] = False
+        states = np.select([after == "yes", after == "unknown"], [YES, UNKNOWN], 0)
+        return _changed(imageset, rows, columns, states, kept)
 
     def summary(self) -> pd.DataFrame:
         """Count what each step did.
@@ -77,12 +79,12 @@ class Cleaning:
 
         """
         out = self.changes["label"] == ""
-        steps = self.changes.groupby(["step", "strategy"])
+        by = [self.changes["step"], self.changes["strategy"]]
         kept = self.changes[~out].groupby(["step", "strategy"])
         return (
             pd.DataFrame(
                 {
-                    "images_out": steps["label"].agg(lambda labels: (labels == "").sum()),
+                    "images_out": out.groupby(by).sum(),
                     "images_relabelled": kept["image_id"].nunique(),
                     "labels_changed": kept.size(),
                 }
@@ -114,16 +116,16 @@ def clean(imageset: ImageSet, strategies: Sequence[Strategy]) -> Cleaning:
         If there is no `component_id` yet, or a step drops every image.
 
     """
-    changes = [pd.DataFrame({column: [] for column in CHANGE_COLUMNS}, dtype="str")]
+    changes = [no_changes()]
     current = imageset
     for step, strategy in enumerate(strategies, start=1):
         verdict = strategy(current)
         if verdict.dropped.all():
             raise InvalidDataError(strategy.name, ["it would drop every image: use a milder rule"])
-        changes.append(_changes(step, strategy.name, current, verdict))
-        current = current.with_cells(verdict.labels, verdict.known).subset(~verdict.dropped)
-    table = pd.concat(changes, ignore_index=True)
-    return Cleaning(table.astype({"step": "int64"}))
+        changes.append(changes_of(step, strategy.name, current, verdict))
+        if step < len(strategies):
+            current = carried_out(current, verdict)
+    return Cleaning(pd.concat(changes, ignore_index=True))
 
 
 def strategy_grid(imageset: ImageSet, quality: "LabelQuality | None" = None) -> pd.DataFrame:
@@ -193,30 +195,48 @@ def _touched(imageset: ImageSet, strategy: Strategy) -> dict[str, int]:
     }
 
 
-def _changes(step: int, name: str, before: ImageSet, verdict: Verdict) -> pd.DataFrame:
-    ids, columns = before.images.index.to_numpy(), before.labels.columns.to_numpy()
-    out = np.flatnonzero(verdict.dropped)
-    old = _state(before.labels.to_numpy(), before.known.to_numpy())
-    new = _state(verdict.labels, verdict.known)
-    rows, cells = np.nonzero((old != new) & ~verdict.dropped[:, None])
-    words = np.array(["no", "yes", "unknown"], dtype=object)
+def no_changes() -> pd.DataFrame:
+    """Return `Cleaning.changes` of nothing."""
+    table = pd.DataFrame({column: [] for column in CHANGE_COLUMNS}, dtype="str")
+    return table.astype({"step": "int64"})
+
+
+def changes_of(step: int, name: str, before: ImageSet, verdict: Verdict) -> pd.DataFrame:
+    """Return the rows of `Cleaning.changes` that one strategy adds."""
+    out, rows, columns = np.flatnonzero(verdict.dropped), verdict.rows, verdict.columns
+    images = np.concatenate([out, rows])
+    touched = np.flatnonzero(np.bincount(images, minlength=len(before)))
+    place = np.searchsorted(touched, images)
+    ids = before.images.index[touched].astype("str").array
+    labels = before.labels.columns.astype("str").array
+    labels, known = labels.insert(len(labels), ""), before.known.to_numpy(bool)[rows, columns]
+    carried = before.labels.to_numpy(bool)[rows, columns]
+    old = np.where(known, carried, np.int64(UNKNOWN))
+    reason, reasons = pd.factorize(verdict.reasons[touched])
+    words = pd.array(["no", "yes", "unknown", "in", "out"], dtype="str")
     return pd.DataFrame(
         {
-            "step": step,
-            "strategy": name,
-            "image_id": np.concatenate([ids[out], ids[rows]]),
-            "label": np.concatenate([np.full(len(out), "", dtype=object), columns[cells]]),
-            "before": np.concatenate(
-                [np.full(len(out), "in", dtype=object), words[old[rows, cells]]]
-            ),
-            "after": np.concatenate(
-                [np.full(len(out), "out", dtype=object), words[new[rows, cells]]]
-            ),
-            "reason": np.concatenate([verdict.reasons[out], verdict.reasons[rows]]),
+            "step": np.full(len(images), step, dtype=np.int64),
+            "strategy": pd.array([name], dtype="str").take(np.zeros(len(images), dtype=np.int64)),
+            "image_id": ids.take(place),
+            "label": labels.take(np.append(np.full(len(out), len(labels) - 1), columns)),
+            "before": words.take(np.append(np.full(len(out), 3), old)),
+            "after": words.take(np.append(np.full(len(out), 4), verdict.after)),
+            "reason": pd.array(reasons, dtype="str").take(reason[place]),
         }
-    ).astype(dict.fromkeys(CHANGE_COLUMNS[1:], "str"))
+    )
 
 
-def _state(labels: Mask, known: Mask) -> "np.ndarray[Any, np.dtype[np.int8]]":
-    """Code each cell: 0 no, 1 yes, 2 unknown."""
-    return np.where(known, labels.astype(np.int8), np.int8(2))
+def carried_out(imageset: ImageSet, verdict: Verdict) -> ImageSet:
+    """Return the image set as a strategy wants it; at least one image stays."""
+    return _changed(imageset, verdict.rows, verdict.columns, verdict.after, ~verdict.dropped)
+
+
+def _changed(imageset: ImageSet, rows: Any, columns: Any, states: Any, kept: Any) -> ImageSet:
+    if len(rows):
+        labels = imageset.labels.to_numpy(copy=True)
+        known = imageset.known.to_numpy(copy=True)
+        labels[rows, columns] = states == YES
+        known[rows, columns] = states != UNKNOWN
+        imageset = imageset.with_cells(labels, known)
+    return imageset if kept.all() else imageset.subset(kept)

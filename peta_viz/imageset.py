@@ -1,7 +1,7 @@
 """The image set: images, their labels, which labels are known, and the heads."""
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, Self, get_args
@@ -11,6 +11,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from peta_viz.arrow import HEADS_KEY, cells, label_names, labels_table
 from peta_viz.errors import InvalidDataError
 from peta_viz.files import atomic
 from peta_viz.images import inspect_headers
@@ -18,7 +19,6 @@ from peta_viz.images import inspect_headers
 HeadKind = Literal["exclusive", "multiple"]
 
 IMAGE_COLUMNS = ("path", "subset", "person_id", "width", "height")
-_HEADS_KEY = b"peta_viz.heads"
 
 
 @dataclass(frozen=True)
@@ -227,7 +227,8 @@ class ImageSet:
         """Return the image set with other labels, given as boolean arrays of the same shape."""
         index, columns = self.labels.index, self.labels.columns
         return self.with_labels(
-            pd.DataFrame(labels, index, columns), pd.DataFrame(known, index, columns)
+            pd.DataFrame(labels, index, columns, copy=False),
+            pd.DataFrame(known, index, columns, copy=False),
         )
 
     def to_parquet(self, folder: str | Path) -> None:
@@ -237,10 +238,9 @@ class ImageSet:
         ``labels.parquet`` under the key ``peta_viz.heads``, as JSON.
         """
         folder = Path(folder)
-        nullable = self.labels.astype("boolean").where(self.known)
-        table = pa.Table.from_pandas(nullable)
-        heads = json.dumps([vars(head) for head in self.heads])
-        table = table.replace_schema_metadata({**table.schema.metadata, _HEADS_KEY: heads.encode()})
+        labels, known = self.labels.to_numpy(), self.known.to_numpy()
+        names = self.labels.columns.tolist()
+        table = labels_table(self.images.index, names, labels, known, self.heads)
         with atomic(folder / "labels.parquet") as partial:
             pq.write_table(table, partial)
         with atomic(folder / "images.parquet") as partial:
@@ -262,22 +262,33 @@ class ImageSet:
             words = f"there is no {lacks[0]}.parquet: run 01_components for it, or name another"
             raise InvalidDataError(f"the run folder {folder}", [words])
         table = pq.read_table(folder / "labels.parquet")
-        metadata: Mapping[bytes, bytes] = table.schema.metadata or {}
-        if _HEADS_KEY not in metadata:
-            raise InvalidDataError(
-                str(folder / "labels.parquet"), ["it has no heads: peta-viz did not write it"]
-            )
-        heads = [
-            Head(head["name"], tuple(head["labels"]), head["kind"])
-            for head in json.loads(metadata[_HEADS_KEY])
-        ]
-        nullable = table.to_pandas().astype("boolean")
+        heads = heads_of(table.schema, folder / "labels.parquet")
+        images = pd.read_parquet(folder / "images.parquet")
+        names = label_names(table.schema)
+        index = table.drop_columns(names).to_pandas().index
+        labels, known = cells(table.select(names))
         return cls(
-            images=pd.read_parquet(folder / "images.parquet"),
-            labels=nullable.fillna(value=False).astype(bool),
-            known=nullable.notna(),
-            heads=tuple(heads),
+            images=images,
+            labels=pd.DataFrame(labels, index, names, copy=False),
+            known=pd.DataFrame(known, index, names, copy=False),
+            heads=heads,
         )
+
+
+def heads_of(schema: pa.Schema, file: Path) -> tuple[Head, ...]:
+    """Return the heads that the schema of ``labels.parquet`` tells.
+
+    Raises
+    ------
+    InvalidDataError
+        If it tells none.
+
+    """
+    metadata = schema.metadata or {}
+    if HEADS_KEY not in metadata:
+        raise InvalidDataError(str(file), ["it has no heads: peta-viz did not write it"])
+    heads = json.loads(metadata[HEADS_KEY])
+    return tuple(Head(head["name"], tuple(head["labels"]), head["kind"]) for head in heads)
 
 
 def _table_problems(imageset: ImageSet) -> list[str]:
@@ -292,7 +303,7 @@ def _table_problems(imageset: ImageSet) -> list[str]:
     for name, frame in (("labels", labels), ("known", known)):
         if not frame.index.equals(images.index):
             problems.append(f"{name} has another index than images")
-        odd = [str(c) for c in frame.columns.difference(frame.select_dtypes(bool).columns)]
+        odd = [str(c) for c in frame.columns[[kind != np.dtype(bool) for kind in frame.dtypes]]]
         if odd:
             problems.append(f"{name} must be boolean, but these columns are not: {', '.join(odd)}")
     if not labels.columns.is_unique:
@@ -300,7 +311,7 @@ def _table_problems(imageset: ImageSet) -> list[str]:
     if not labels.columns.equals(known.columns):
         problems.append("labels and known have different columns")
     elif not problems:
-        count = int((labels.to_numpy() & ~known.to_numpy()).sum())
+        count = np.count_nonzero(labels.to_numpy() > known.to_numpy())
         if count:
             problems.append(f"{count} cells are true in labels and False in known")
     return problems
@@ -335,7 +346,7 @@ def _id_problems(ids: "pd.Series[Any]", column: str) -> list[str]:
     problems = []
     if ids.isna().any():
         problems.append(f"{column} is empty in {int(ids.isna().sum())} rows")
-    if not all(isinstance(value, str) for value in ids.dropna()):
+    if ids.dtype != "str" and not all(isinstance(value, str) for value in ids.dropna()):
         problems.append(f"{column} must be text")
     repeated = ids[ids.duplicated()].unique()
     if len(repeated):

@@ -1,29 +1,21 @@
 """Strategies: rules that say which images should go and which labels should change, and why."""
 
 from dataclasses import dataclass, field, fields
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 import numpy as np
-import pandas as pd
 
-from peta_viz.agreement import (
-    Flag,
-    FlagRule,
-    LabelCounts,
-    component_ids,
-    count_labels,
-    flag_name,
-    measure_components,
-)
+from peta_viz.agreement import Flag, FlagRule, flag_name, measures_of, tally_of
 from peta_viz.errors import InvalidDataError
 from peta_viz.imageset import ImageSet
+from peta_viz.tally import Bits, Ints, Mask, Tally, places, read
 
 if TYPE_CHECKING:
     from peta_viz.quality.scores import LabelQuality
 
-_MIN_SIZE = 3
+NO, YES, UNKNOWN = 0, 1, 2  # the states of a cell
 
-Mask = np.ndarray[Any, np.dtype[np.bool_]]
+_MIN_SIZE = 3
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,17 +26,58 @@ class Verdict:
     ----------
     dropped
         bool, shape ``(images,)``.
-    labels, known
-        bool, shape ``(images, labels)``: the state afterwards.
+    rows, columns
+        int64, shape ``(cells,)``: the cells that change, as numbers of the image and the label, by
+        row, then column; only of images that stay.
+    after
+        int8, shape ``(cells,)``: `NO`, `YES` or `UNKNOWN`.
     reasons
         text, shape ``(images,)``: why, for each image that it touches.
 
     """
 
     dropped: Mask
-    labels: Mask
-    known: Mask
+    rows: Ints
+    columns: Ints
+    after: "np.ndarray[Any, np.dtype[np.int8]]"
     reasons: "np.ndarray[Any, Any]"
+
+    @classmethod
+    def of(
+        cls,
+        imageset: ImageSet,
+        *,
+        dropped: Mask | None = None,
+        labels: Mask | None = None,
+        known: Mask | None = None,
+        reasons: "str | np.ndarray[Any, Any]",
+    ) -> Self:
+        """Tell it from the state afterwards.
+
+        Parameters
+        ----------
+        imageset
+            What the strategy was shown.
+        dropped
+            bool, shape ``(images,)``; by default none.
+        labels, known
+            bool, shape ``(images, labels)``: the state afterwards; by default as it was.
+        reasons
+            text, one for all or of shape ``(images,)``.
+
+        """
+        out = np.zeros(len(imageset), dtype=bool) if dropped is None else dropped
+        texts = _texts(reasons, len(out))
+        if labels is None and known is None:
+            none = np.empty(0, dtype=np.int64)
+            return cls(out, none, none, none.astype(np.int8), texts)
+        old = imageset.labels.to_numpy(), imageset.known.to_numpy()
+        new = old[0] if labels is None else labels, old[1] if known is None else known
+        # A label that is not known is the same, whatever is written there.
+        differs = (old[1] != new[1]) | (new[1] & (old[0] != new[0]))
+        rows, columns = np.nonzero(differs & ~out[:, None])
+        after = np.where(new[1][rows, columns], new[0][rows, columns], np.int8(UNKNOWN))
+        return cls(out, rows, columns, after.astype(np.int8), texts)
 
 
 class Strategy(Protocol):
@@ -77,14 +110,15 @@ class ComponentPruning:
 
     def __call__(self, imageset: ImageSet) -> Verdict:
         """Judge the images."""
-        components = measure_components(imageset)
+        tally = tally_of(imageset)
+        components = measures_of(tally)
         bad = (self.flag(components) & (components["size"] > 1)).to_numpy()
-        rows = components.index.get_indexer(pd.Index(component_ids(imageset)))
         measure = getattr(self.flag, "measure", "disagreement")
-        reasons = f"{flag_name(self.flag)}: {measure} is " + components[measure].map(
-            "{:.2f}".format
-        )
-        return _verdict(imageset, dropped=bad[rows], reasons=reasons.to_numpy()[rows])
+        words = f"{flag_name(self.flag)}: {measure} is"
+        reasons = np.full(len(bad), "", dtype=object)
+        reasons[bad] = [f"{words} {value:.2f}" for value in components.loc[bad, measure]]
+        codes = tally.groups.codes
+        return Verdict.of(imageset, dropped=bad[codes], reasons=reasons[codes])
 
 
 @dataclass(frozen=True)
@@ -110,24 +144,24 @@ class LabelPruning:
 
     def __call__(self, imageset: ImageSet) -> Verdict:
         """Judge the images."""
-        counts, rows = _counts(imageset)
-        open_ = _large(counts, self.min_size)[:, None]
-        ratios = counts.ratios.to_numpy()
-        carried = counts.carried.to_numpy() > 0
-        rare = (open_ & carried & (ratios < self.ratio))[rows]
-        labels, known = imageset.labels.to_numpy(), imageset.known.to_numpy()
-        if self.impute:
-            # A label that nobody answered for the component stays unknown.
-            answered = (open_ & (counts.known.to_numpy() > 0))[rows]
-            stays = (carried & (ratios >= self.ratio))[rows]
-            labels = np.where(answered, stays, labels)
-            known = known | answered
-        else:
-            labels, known = labels & ~rare, known & ~rare
-        reason = f"fewer than {self.ratio:.0%} of the component's images carry it"
-        if self.impute:
-            reason = f"all get what at least {self.ratio:.0%} of the component's images carry"
-        return _verdict(imageset, labels=labels, known=known, reasons=reason)
+        tally = tally_of(imageset)
+        codes, open_ = tally.groups.codes, _open(tally, self.min_size)
+        rare = tally.below(self.ratio) & open_
+        if not self.impute:
+            reason = f"fewer than {self.ratio:.0%} of the component's images carry it"
+            return _unknown(tally, rare[codes], reason)
+        # A label that nobody answered for the component stays unknown.
+        stays = (tally.carried & ~rare)[codes]
+        changed = (tally.answered & open_)[codes] & (~tally.known | (tally.labels ^ stays))
+        rows, columns = places(changed, tally.width)
+        reason = f"all get what at least {self.ratio:.0%} of the component's images carry"
+        return Verdict(
+            dropped=np.zeros(len(codes), dtype=bool),
+            rows=rows,
+            columns=columns,
+            after=read(stays, rows, columns),
+            reasons=_texts(reason, len(codes)),
+        )
 
 
 @dataclass(frozen=True)
@@ -150,24 +184,14 @@ class LabelIntersection:
 
     def __call__(self, imageset: ImageSet) -> Verdict:
         """Judge the images."""
-        counts, rows = _counts(imageset)
-        open_ = _large(counts, max(self.min_size, 2))
-        contested = (counts.contested.to_numpy() & open_[:, None])[rows]
-        carried = counts.carried.to_numpy() > 0
-        shared = carried & ~counts.contested.to_numpy()
-        none_left = open_ & carried.any(axis=1) & ~shared.any(axis=1)
-        reasons = np.where(
-            none_left[rows],
-            "its component shares no label",
-            "not all images of the component carry it",
-        )
-        return _verdict(
-            imageset,
-            dropped=none_left[rows],
-            labels=imageset.labels.to_numpy() & ~contested,
-            known=imageset.known.to_numpy() & ~contested,
-            reasons=reasons,
-        )
+        tally = tally_of(imageset)
+        codes, open_ = tally.groups.codes, _open(tally, max(self.min_size, 2))
+        shared = tally.carried & ~tally.contested
+        none_left = (tally.carried & open_).any(axis=1) & ~shared.any(axis=1)
+        words = ["not all images of the component carry it", "its component shares no label"]
+        reasons = np.array(words, dtype=object)[none_left.astype(np.int64)]
+        contested = (tally.contested & open_)[codes]
+        return _unknown(tally, contested, reasons[codes], none_left[codes])
 
 
 @dataclass(frozen=True)
@@ -190,13 +214,17 @@ class ImagePruning:
 
     def __call__(self, imageset: ImageSet) -> Verdict:
         """Judge the images."""
-        counts, rows = _counts(imageset)
-        open_ = _large(counts, self.min_size)[:, None]
-        rare = (open_ & (counts.ratios.to_numpy() < self.ratio))[rows]
-        odd = imageset.labels.to_numpy() & rare
-        first = imageset.labels.columns.to_numpy()[odd.argmax(axis=1)].astype(object)
-        reasons = first + f" is carried by fewer than {self.ratio:.0%} of its component"
-        return _verdict(imageset, dropped=odd.any(axis=1), reasons=reasons)
+        tally = tally_of(imageset)
+        rare = tally.below(self.ratio) & _open(tally, self.min_size)
+        odd = tally.labels & rare[tally.groups.codes]
+        rows, columns = places(odd, tally.width)
+        images, first = np.unique(rows, return_index=True)
+        reasons = np.full(len(odd), "", dtype=object)
+        names = imageset.labels.columns.to_numpy(dtype=object) + (
+            f" is carried by fewer than {self.ratio:.0%} of its component"
+        )
+        reasons[images] = names[columns[first]]
+        return Verdict.of(imageset, dropped=odd.any(axis=1), reasons=reasons)
 
 
 @dataclass(frozen=True)
@@ -237,7 +265,7 @@ class LabelCorrection:
             f"{number} likely wrong, most of all {name} ({chance:.0%})" if number else ""
             for number, name, chance in zip(count, names, likely, strict=True)
         ]
-        return _verdict(
+        return Verdict.of(
             imageset,
             labels=labels & ~wrong if self.remove else labels ^ wrong,
             known=known & ~wrong if self.remove else known,
@@ -313,28 +341,24 @@ def _value(text: str, option: str, value: str, kind: str) -> Any:
         ) from None
 
 
-def _counts(imageset: ImageSet) -> "tuple[LabelCounts, np.ndarray[Any, np.dtype[np.int64]]]":
-    """Return the counts per component and, per image, the row of its component."""
-    counts = count_labels(imageset)
-    return counts, counts.sizes.index.get_indexer(pd.Index(component_ids(imageset)))
+def _open(tally: Tally, min_size: int) -> Bits:
+    """Return all bits for the components of at least this size, and none for others."""
+    large = tally.groups.sizes >= min_size
+    return np.where(large, ~np.uint64(0), np.uint64(0))[:, None]
 
 
-def _large(counts: LabelCounts, min_size: int) -> Mask:
-    return counts.sizes.to_numpy() >= min_size
-
-
-def _verdict(
-    imageset: ImageSet,
-    *,
+def _unknown(
+    tally: Tally,
+    bits: Bits,
     reasons: "str | np.ndarray[Any, Any]",
     dropped: Mask | None = None,
-    labels: Mask | None = None,
-    known: Mask | None = None,
 ) -> Verdict:
-    count = len(imageset)
-    return Verdict(
-        dropped=np.zeros(count, dtype=bool) if dropped is None else dropped,
-        labels=imageset.labels.to_numpy() if labels is None else labels,
-        known=imageset.known.to_numpy() if known is None else known,
-        reasons=np.broadcast_to(np.asarray(reasons, dtype=object), count),
-    )
+    """Make labels unknown: those whose bits are set, of shape ``(images, words)``."""
+    out = np.zeros(len(bits), dtype=bool) if dropped is None else dropped
+    rows, columns = places(np.where(out[:, None], np.uint64(0), bits & tally.known), tally.width)
+    after = np.full(len(rows), UNKNOWN, dtype=np.int8)
+    return Verdict(out, rows, columns, after, _texts(reasons, len(bits)))
+
+
+def _texts(reasons: "str | np.ndarray[Any, Any]", count: int) -> "np.ndarray[Any, Any]":
+    return np.broadcast_to(np.asarray(reasons, dtype=object), count)
