@@ -6,6 +6,8 @@ from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
+from pandas.api.types import is_integer_dtype
+from scipy.sparse import coo_array
 
 from peta_viz.errors import InvalidDataError
 from peta_viz.imageset import ImageSet
@@ -20,8 +22,11 @@ MEASURES: tuple[Measure, ...] = (
 )
 Floats = np.ndarray[Any, np.dtype[np.float64]]
 Mask = np.ndarray[Any, np.dtype[np.bool_]]
+Codes = np.ndarray[Any, np.dtype[np.int64]]
 FlagRule = Callable[[pd.DataFrame], "pd.Series[bool]"]
 
+_GAPS = 4  # numbers that are no component's id, for each image
+_BLOCK = 2**18  # components that are measured at once
 _ROUNDING = 1e-12  # what is smaller is the rounding of equal ratios
 
 
@@ -65,26 +70,90 @@ def count_labels(imageset: ImageSet) -> LabelCounts:
         If the image set has no `component_id` yet.
 
     """
-    ids = component_ids(imageset)
-    codes, uniques = pd.factorize(ids, sort=True)
-    index = pd.Index(uniques, name="component_id")
+    codes, index = number_components(_component_column(imageset))
+    cells = imageset.labels.to_numpy(), imageset.known.to_numpy()
+    return _counted(codes, index, *cells, imageset.labels.columns)
 
-    def total(frame: pd.DataFrame) -> pd.DataFrame:
-        masks = frame.to_numpy(dtype=bool).T
-        counts = np.empty((len(index), len(masks)), dtype=np.int64)
-        for column, mask in zip(counts.T, masks, strict=True):
+
+def _counted(
+    codes: Codes, index: pd.Index, labels: Mask, known: Mask, names: pd.Index
+) -> LabelCounts:
+    """Count labels, both of shape ``(images, labels)``, by the component that `codes` gives."""
+
+    def total(cells: Mask) -> pd.DataFrame:
+        counts = np.empty((len(index), len(names)), dtype=np.int64)
+        for column, mask in zip(counts.T, cells.T, strict=True):
             column[:] = np.bincount(codes[mask], minlength=len(index))
-        return pd.DataFrame(counts, index=index, columns=frame.columns)
+        return pd.DataFrame(counts, index=index, columns=names)
 
-    sizes = pd.Series(np.bincount(codes, minlength=len(uniques)), index=index, name="size")
-    return LabelCounts(total(imageset.labels), total(imageset.known), sizes)
+    sizes = pd.Series(np.bincount(codes, minlength=len(index)), index=index, name="size")
+    return LabelCounts(total(labels), total(known), sizes)
 
 
-def component_ids(imageset: ImageSet) -> "np.ndarray[Any, np.dtype[np.int64]]":
+def number_components(component_id: "pd.Series[Any]") -> tuple[Codes, pd.Index]:
+    """Number components by their ids.
+
+    Parameters
+    ----------
+    component_id
+        Of each image, shape ``(images,)``, none empty.
+
+    Returns
+    -------
+    tuple
+        The number of each image's component (int64, shape ``(images,)``; the ids themselves where
+        they are the numbers already), and the ids by number, ascending.
+
+    """
+    whole = is_integer_dtype(component_id.dtype) and len(component_id) > 0
+    low, high = (int(component_id.min()), int(component_id.max())) if whole else (0, 0)
+    if not whole or high - low >= _GAPS * len(component_id):
+        codes, ids = pd.factorize(component_id, sort=True)
+        return codes.astype(np.int64, copy=False), pd.Index(ids, name="component_id")
+    # Whole numbers that lie close together need a table of them, and no hashing.
+    numbers = component_id.to_numpy()
+    there = np.zeros(high - low + 1, dtype=bool)
+    there[numbers - low] = True
+    ids = (np.flatnonzero(there) + low).astype(numbers.dtype, copy=False)
+    dense = low == 0 and len(ids) == len(there)
+    codes = numbers if dense else (np.cumsum(there) - 1)[numbers - low]
+    return codes.astype(np.int64, copy=False), pd.Index(ids, name="component_id")
+
+
+def group_rows(codes: Codes, count: int) -> tuple[Codes, Codes]:
+    """Put rows that belong together beside each other.
+
+    Parameters
+    ----------
+    codes
+        int64, shape ``(images,)``: the component of each image, from 0 to ``count − 1``.
+    count
+        How many components there are.
+
+    Returns
+    -------
+    tuple of ndarray
+        int32, shape ``(images,)``: the rows by component, ascending within one; and int32, shape
+        ``(count + 1,)``: where each component starts among them, and the end.
+
+    """
+    # A sparse matrix is made by counting; sorting takes several times as long.
+    rows = np.arange(len(codes), dtype=np.int32)
+    places = (codes.astype(np.int32), rows)
+    ones = np.ones(len(codes), dtype=bool)
+    grouped = coo_array((ones, places), shape=(count, len(codes))).tocsr()
+    return grouped.indices, grouped.indptr
+
+
+def component_ids(imageset: ImageSet) -> Codes:
     """Return `component_id` of every image, or say that clustering comes first."""
+    return _component_column(imageset).to_numpy()
+
+
+def _component_column(imageset: ImageSet) -> "pd.Series[Any]":
     if "component_id" not in imageset.images.columns:
         raise InvalidDataError("the image set", ["it has no component_id: call cluster() first"])
-    return imageset.images["component_id"].to_numpy()
+    return imageset.images["component_id"]
 
 
 def measure_components(imageset: ImageSet) -> pd.DataFrame:
@@ -120,7 +189,27 @@ def measure_components(imageset: ImageSet) -> pd.DataFrame:
         If the image set has no `component_id` yet.
 
     """
-    counts = count_labels(imageset)
+    codes, index = number_components(_component_column(imageset))
+    order, starts = group_rows(codes, len(index))
+    names = imageset.labels.columns
+    cells = [
+        [frame.iloc[:, place].to_numpy() for place in range(len(names))]
+        for frame in (imageset.labels, imageset.known)
+    ]
+    measured = []
+    # In blocks, so that a long table with many labels needs no counts of all of them.
+    for first in range(0, len(index), _BLOCK):
+        ids = index[first : first + _BLOCK]
+        rows = order[starts[first] : starts[first + len(ids)]]
+        labels, known = (
+            np.array([column[rows] for column in columns], bool).reshape(len(names), len(rows)).T
+            for columns in cells
+        )
+        measured.append(_measured(_counted(codes[rows] - first, ids, labels, known, names)))
+    return pd.concat(measured)
+
+
+def _measured(counts: LabelCounts) -> pd.DataFrame:
     contested = counts.contested
     frame = pd.DataFrame(
         {

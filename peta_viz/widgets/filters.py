@@ -67,8 +67,7 @@ def image_mask(catalogue: Catalogue, filters: Filters) -> Mask:
     if filters.subset:
         fits &= (catalogue.imageset.images["subset"] == filters.subset).to_numpy(dtype=bool)
     if filters.label and filters.label_state != "contested":
-        column = catalogue.names.index(filters.label)
-        carried, known = catalogue.labels[:, column], catalogue.known[:, column]
+        carried, known = catalogue.label(filters.label)
         states = {"carried": carried, "absent": known & ~carried, "unknown": ~known}
         fits &= states[filters.label_state]
     if filters.query.strip():
@@ -96,7 +95,10 @@ def component_order(catalogue: Catalogue, images: Mask, sort_by: str, *, descend
         return codes[_ranks(values, descending=descending)]
     rows = image_order(catalogue, images, "", descending=descending)
     rows = rows[_ranks(catalogue.column(sort_by).iloc[rows], descending=descending)]
-    return np.asarray(pd.unique(catalogue.codes[rows]))
+    # Written backwards, so that the first image of a component has the last word.
+    first = np.empty(len(some), dtype=np.int64)
+    first[catalogue.codes[rows[::-1]]] = np.arange(len(rows))[::-1]
+    return codes[np.argsort(first[codes], kind="stable")]
 
 
 def image_order(catalogue: Catalogue, images: Mask, sort_by: str, *, descending: bool) -> Rows:
@@ -108,9 +110,10 @@ def image_order(catalogue: Catalogue, images: Mask, sort_by: str, *, descending:
         If the column has no order.
 
     """
-    rows = np.flatnonzero(images)
     if not sort_by:
-        return rows[np.argsort(catalogue.codes[rows], kind="stable")]
+        rows = catalogue.by_component
+        return rows[images[rows]]
+    rows = np.flatnonzero(images)
     return rows[_ranks(catalogue.column(sort_by).iloc[rows], descending=descending)]
 
 
@@ -130,7 +133,7 @@ def _results(catalogue: Catalogue) -> dict[str, list[tuple[str, bool]]]:
 
 def _ranks(values: "pd.Series[Any]", *, descending: bool) -> Rows:
     """Order stably, what is missing last."""
-    positions = values.set_axis(np.arange(len(values)))
+    positions = values.reset_index(drop=True)
     try:
         ordered = positions.sort_values(ascending=not descending, kind="stable", na_position="last")
     except TypeError as error:
@@ -169,7 +172,7 @@ def _result(catalogue: Catalogue, experiment: str, head: str, *, right: bool) ->
 def _query(catalogue: Catalogue, text: str) -> Mask:
     named = [name for name in catalogue.columns if re.search(_word(name), text)]
     columns = {name: catalogue.column(name).array for name in named}
-    frame = pd.DataFrame(columns, index=pd.Index(catalogue.ids, name="image_id"))
+    frame = pd.DataFrame(columns, index=catalogue.ids.rename("image_id"))
     try:
         # Empty scopes: "@name" is to find nothing of ours.
         answer: Any = frame.eval(text, local_dict={}, global_dict={}, engine="python")

@@ -148,7 +148,7 @@ def _pictures(
             else:
                 room -= len(uri) + _RULE_BYTES
                 if room >= 0:
-                    width = max(8, round(float(catalogue.aspects[row]) * thumb_px))
+                    width = max(8, round(float(catalogue.aspects_of([row])[0]) * thumb_px))
                     pictures[row] = {"uri": uri, "width": width}
         one["reason"] = problems.get(row, "")
         if row not in pictures and row not in problems:

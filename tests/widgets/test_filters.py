@@ -172,10 +172,10 @@ def test_a_query_reaches_no_function(catalogue, query):
 
 
 def test_a_query_changes_nothing(catalogue):
-    before = catalogue.labels.copy()
+    before = catalogue.imageset.labels.copy()
     with pytest.raises(InvalidDataError):
         image_mask(catalogue, Filters(query="x.mask(x, inplace=True)"))
-    assert (catalogue.labels == before).all()
+    assert (catalogue.imageset.labels == before).all(axis=None)
 
 
 @pytest.mark.parametrize("name", NAMES)
