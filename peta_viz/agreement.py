@@ -91,7 +91,7 @@ def _counted(
 
 
 def number_components(component_id: "pd.Series[Any]") -> tuple[Codes, pd.Index]:
-    """Number components by their ids.
+    """Give each component a number, in the order of their ids.
 
     Parameters
     ----------
@@ -114,10 +114,10 @@ def number_components(component_id: "pd.Series[Any]") -> tuple[Codes, pd.Index]:
     numbers = component_id.to_numpy()
     there = np.zeros(high - low + 1, dtype=bool)
     there[numbers - low] = True
-    ids = (np.flatnonzero(there) + low).astype(numbers.dtype, copy=False)
-    dense = low == 0 and len(ids) == len(there)
+    found = (np.flatnonzero(there) + low).astype(numbers.dtype, copy=False)
+    dense = low == 0 and len(found) == len(there)
     codes = numbers if dense else (np.cumsum(there) - 1)[numbers - low]
-    return codes.astype(np.int64, copy=False), pd.Index(ids, name="component_id")
+    return codes.astype(np.int64, copy=False), pd.Index(found, name="component_id")
 
 
 def group_rows(codes: Codes, count: int) -> tuple[Codes, Codes]:
