@@ -7,6 +7,7 @@ from typing import Any, Self
 
 import numpy as np
 import pandas as pd
+from pandas.api.extensions import ExtensionDtype
 from pandas.api.types import is_bool_dtype, is_object_dtype
 
 from peta_viz.agreement import MEASURES, group_rows, measure_components, number_components
@@ -131,7 +132,9 @@ class Catalogue:
         """
         shape = (len(rows), len(self.names))
         carried, known = (
-            np.stack([column[rows] for column in columns], axis=1) if columns else np.zeros(shape, bool)
+            np.stack([column[rows] for column in columns], axis=1)
+            if columns
+            else np.zeros(shape, bool)
             for columns in self._label_columns
         )
         return carried, known
@@ -209,6 +212,11 @@ class Catalogue:
     def _grouping(self) -> tuple[Rows, Rows]:
         return group_rows(self.codes, len(self.components))
 
+    @cached_property
+    def orders(self) -> dict[tuple[str, bool], Rows]:
+        """The order of all images by the last column asked for: filters are changed more often."""
+        return {}
+
     def members(self, code: int) -> Rows:
         """Return the rows of a component's images."""
         order, starts = self._grouping
@@ -220,12 +228,14 @@ class Catalogue:
         sizes = (starts[1:] - starts[:-1])[codes]
         ends = np.cumsum(sizes)
         within = np.arange(ends[-1] if len(ends) else 0) - np.repeat(ends - sizes, sizes)
-        return order[np.repeat(starts[codes], sizes) + within].astype(np.int64)
+        rows: Rows = order[np.repeat(starts[codes], sizes) + within].astype(np.int64)
+        return rows
 
     def first_members(self) -> Rows:
         """Return the row of the first image of every component, shape ``(components,)``."""
         order, starts = self._grouping
-        return order[starts[:-1]]
+        rows: Rows = order[starts[:-1]]
+        return rows
 
     def carried(self, label: str) -> tuple[Rows, Rows]:
         """Count one label: by component, images that carry it and images where it is known."""
@@ -310,7 +320,7 @@ def _fitted(components: pd.DataFrame, ids: pd.Index) -> pd.DataFrame:
 
 
 def _nullable(frame: pd.DataFrame) -> bool:
-    return any(is_bool_dtype(kind) and kind != bool for kind in frame.dtypes)
+    return any(is_bool_dtype(kind) and isinstance(kind, ExtensionDtype) for kind in frame.dtypes)
 
 
 def _singletons(ids: pd.Index) -> pd.DataFrame:

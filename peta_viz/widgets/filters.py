@@ -110,11 +110,15 @@ def image_order(catalogue: Catalogue, images: Mask, sort_by: str, *, descending:
         If the column has no order.
 
     """
-    if not sort_by:
-        rows = catalogue.by_component
-        return rows[images[rows]]
-    rows = np.flatnonzero(images)
-    return rows[_ranks(catalogue.column(sort_by).iloc[rows], descending=descending)]
+    rows = catalogue.by_component
+    if sort_by:
+        orders, wanted = catalogue.orders, (sort_by, descending)
+        if wanted not in orders:
+            orders.clear()
+            orders[wanted] = _ranks(catalogue.column(sort_by), descending=descending)
+        rows = orders[wanted]
+    found: Rows = rows[images[rows]]
+    return found
 
 
 def result_names(catalogue: Catalogue) -> list[str]:
@@ -132,13 +136,13 @@ def _results(catalogue: Catalogue) -> dict[str, list[tuple[str, bool]]]:
 
 
 def _ranks(values: "pd.Series[Any]", *, descending: bool) -> Rows:
-    """Order stably, what is missing last."""
+    """Order stably, what is missing last; returns places, int32."""
     positions = values.reset_index(drop=True)
     try:
         ordered = positions.sort_values(ascending=not descending, kind="stable", na_position="last")
     except TypeError as error:
         raise InvalidDataError("the order", [f"{values.name!r} has no order: {error}"]) from error
-    return ordered.index.to_numpy()
+    return ordered.index.to_numpy().astype(np.int32)
 
 
 def _component_mask(catalogue: Catalogue, filters: Filters) -> Mask:
@@ -172,7 +176,9 @@ def _result(catalogue: Catalogue, experiment: str, head: str, *, right: bool) ->
 def _query(catalogue: Catalogue, text: str) -> Mask:
     named = [name for name in catalogue.columns if re.search(_word(name), text)]
     columns = {name: catalogue.column(name).array for name in named}
-    frame = pd.DataFrame(columns, index=catalogue.ids.rename("image_id"))
+    by_id = re.search(_word("image_id"), text) or re.search(_word("index"), text)
+    ids = catalogue.ids.rename("image_id") if by_id else pd.RangeIndex(len(catalogue))
+    frame = pd.DataFrame(columns, index=ids)
     try:
         # Empty scopes: "@name" is to find nothing of ours.
         answer: Any = frame.eval(text, local_dict={}, global_dict={}, engine="python")

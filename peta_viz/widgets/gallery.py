@@ -135,7 +135,7 @@ class Gallery(Answering):
         self._check(options)
         super().__init__(threshold=self._shelf.made_at, **options)
         self._facts = self._shelf.facts()
-        hear = super().observe  # not the one below: it is not others who observe
+        hear = super().observe  # not the one below: these are not for others
         hear(self._rearrange, names=[*_FILTERS, "view", "sort_by", "descending"])
         hear(self._regroup, names=["threshold"])
         hear(self._pick, names=["selected_ids"])
@@ -273,7 +273,7 @@ class Gallery(Answering):
         return ""
 
     def _renew(self, name: str) -> None:
-        """Forget a trait that is told by the shelf; make it anew at once if somebody observes it."""
+        """Forget a trait that the shelf tells; make it anew at once if somebody observes it."""
         old = self._trait_values.pop(name, traitlets.Undefined)
         if not vars(self).get("_watched", set()).isdisjoint((name, traitlets.All)):
             change = {"name": name, "old": old, "new": getattr(self, name), "owner": self}
@@ -299,7 +299,7 @@ class Gallery(Answering):
             self.select(change["new"])
 
     def _is_selected(self, image_ids: Iterable[str]) -> bool:
-        """Tell whether these images and no others are selected, in whatever order they are given."""
+        """Tell whether just these images are selected, in whatever order they are given."""
         chosen = self._shelf.base.ids.isin(list(image_ids))
         return bool((chosen == self._shelf.chosen).all())
 
@@ -395,5 +395,6 @@ def _completed(catalogue: Catalogue, options: Mapping[str, Any]) -> dict[str, An
     return {"view": view, "sort_by": "disagreement" if worst_first else "", **options}
 
 
-def _texts(notes: Mapping[Any, str] | None) -> dict[Any, str]:
-    return {} if notes is None else dict(notes)
+def _texts(notes: Mapping[Any, str] | None) -> Mapping[Any, str]:
+    """Keep notes from changing where they could; others may write each when it is asked for."""
+    return dict(notes or {}) if notes is None or isinstance(notes, dict) else notes

@@ -173,7 +173,7 @@ def weakest_ends(catalogue: Catalogue, code: int) -> list[int]:
     place = int(np.searchsorted(weakest.index, code))
     if place == len(weakest) or weakest.index[place] != code:
         return []
-    return [int(weakest[end].iat[place]) for end in ("first", "second")]
+    return [int(weakest[end].iloc[place]) for end in ("first", "second")]
 
 
 def text(value: Any) -> str:
