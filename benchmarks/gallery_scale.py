@@ -32,6 +32,7 @@ from benchmarks.machine import in_words
 from peta_viz.files import write_text
 
 SIZES = [100_000, 1_000_000, 10_000_000]
+STILLS = [10_000, 1_000_000]
 FILES = 16
 LABELS = ("hat", "coat", "bag", "boots")
 CARRIED, WRONG, UNKNOWN, NEAR = 0.4, 0.02, 0.05, 0.1  # shares
@@ -67,6 +68,7 @@ front end sends to the answer with the first rows and their pictures.
 - **Opens**: from the call to the first rows and pictures sent. **Jump**: {jumps} random places.
 - **Largest message**: of all that it sent, pictures among them, but for the first, with the front
   end's own code.
+- **Still pictures**, as reports have them: {stills}.
 - Images: {files} small files, components of 1 to 5 images, {labels} labels.
 """
 
@@ -245,6 +247,7 @@ def main() -> None:
         command="python -m benchmarks.gallery_scale",
         machine=in_words(),
         table=table(found),
+        stills=in_stills(),
         jumps=JUMPS,
         files=FILES,
         labels=len(LABELS),
@@ -291,6 +294,42 @@ def _rss(process: psutil.Process) -> float:
         return float(process.memory_info().rss)
     except psutil.NoSuchProcess:
         return 0.0
+
+
+def still_bytes(count: int, folder: Path) -> tuple[int, int]:
+    """Return the bytes of a still gallery, and of a still confusion matrix of all components."""
+    from peta_viz import Gallery, measure_components  # noqa: PLC0415 - as little as needed
+    from peta_viz.widgets.matrices import Matrices, Question  # noqa: PLC0415
+    from peta_viz.widgets.matrix_stills import show_confusion  # noqa: PLC0415
+
+    rng = np.random.default_rng(count)
+    imageset = image_set(count, folder)
+    components = measure_components(imageset)
+    cells = len(components) * len(LABELS)
+    predictions = pd.DataFrame(
+        {
+            "experiment": "A",
+            "component_id": np.repeat(components.index.to_numpy(), len(LABELS)),
+            "size": np.repeat(components["size"].to_numpy(), len(LABELS)),
+            "label": np.tile(LABELS, len(components)),
+            "probability": rng.random(cells, np.float32),
+            "truth": rng.random(cells) < CARRIED,
+        }
+    )
+    gallery = Gallery(imageset, components).still().html
+    matrices = Matrices(imageset, predictions)
+    matrix = show_confusion(imageset, matrices, Question("A", "worn", component_size="all")).html
+    return len(gallery.encode()), len(matrix.encode())
+
+
+def in_stills() -> str:
+    """Say how large still pictures are of a small and of a large table."""
+    with tempfile.TemporaryDirectory(prefix="bench-scale-") as folder:
+        sizes = {count: still_bytes(count, Path(folder)) for count in STILLS}
+    return "; ".join(
+        f"of {count:,} images the gallery has {gallery:,} bytes and a confusion matrix {matrix:,}"
+        for count, (gallery, matrix) in sizes.items()
+    )
 
 
 def table(found: Mapping[tuple[int, str], Mapping[str, Any]]) -> str:

@@ -8,7 +8,9 @@ from peta_viz.agreement import (
     count_labels,
     flag_components,
     flag_grid,
+    group_rows,
     measure_components,
+    number_components,
 )
 from peta_viz.errors import InvalidDataError
 
@@ -161,3 +163,37 @@ def test_the_grid_has_every_measure_at_every_percentile(drawn_up):
     row = grid[(grid["measure"] == "disagreement") & (grid["percentile"] == 50)].iloc[0]
     assert row["threshold"] == pytest.approx(2 / 3)
     assert row[["components", "images"]].tolist() == [1, 2]
+
+
+def test_components_may_be_measured_in_blocks(drawn_up, monkeypatch):
+    whole = measure_components(drawn_up)
+    for size in (1, 2, 3):
+        monkeypatch.setattr("peta_viz.agreement._BLOCK", size)
+        pd.testing.assert_frame_equal(measure_components(drawn_up), whole)
+
+
+@pytest.mark.parametrize(
+    "ids",
+    [
+        [2, 0, 1, 2],
+        [7, 5, 5, 9],
+        [-3, 4, -3, 0],
+        [10**12, 5, 10**12, 6],
+        ["b", "a", "b", "c"],
+        pd.array([3, 1, 1, 2], dtype="Int64"),
+        np.array([200, 250, 200, 201], dtype=np.uint8),
+    ],
+)
+def test_components_are_numbered_in_the_order_of_their_ids(ids):
+    codes, index = number_components(pd.Series(ids))
+    wanted, uniques = pd.factorize(pd.Series(ids), sort=True)
+    assert codes.tolist() == wanted.tolist()
+    assert index.tolist() == uniques.tolist()
+    assert codes.dtype == np.int64
+
+
+def test_rows_are_grouped_in_their_order():
+    codes = np.random.default_rng(0).integers(0, 40, 300)
+    order, starts = group_rows(codes, 41)
+    assert order.tolist() == np.argsort(codes, kind="stable").tolist()
+    assert starts.tolist() == [0, *np.cumsum(np.bincount(codes, minlength=41))]

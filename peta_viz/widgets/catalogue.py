@@ -107,6 +107,11 @@ class Catalogue:
     def __len__(self) -> int:
         return len(self.codes)
 
+    @property
+    def labels(self) -> Mask:
+        """Which image carries which label, shape ``(images, labels)``; for some, `labels_of`."""
+        return self.imageset.labels.to_numpy()
+
     @cached_property
     def _label_columns(self) -> tuple[list[Mask], list[Mask]]:
         """The cells of the image set by label: carried and known; nothing is copied."""

@@ -102,6 +102,7 @@ class Gallery(Answering):
     selected = traitlets.Instance(pd.DataFrame, read_only=True)
     selected_ids = traitlets.Tuple()
 
+    _watched: frozenset[Any] = frozenset()  # names of traits, or `traitlets.All`
     _facts = traitlets.Dict().tag(sync=True)
     _total = traitlets.Int().tag(sync=True)
     _version = traitlets.Int().tag(sync=True)
@@ -148,8 +149,9 @@ class Gallery(Answering):
         type: Any = "change",  # noqa: A002 - traitlets calls it so
     ) -> None:
         """Call a function with every change of some traits, as of any widget."""
-        watched = vars(self).setdefault("_watched", set())
-        watched.update([names] if names is traitlets.All or isinstance(names, str) else names)
+        self._watched = self._watched.union(
+            [names] if names is traitlets.All or isinstance(names, str) else names
+        )
         super().observe(handler, names, type)
 
     def show(
@@ -275,7 +277,7 @@ class Gallery(Answering):
     def _renew(self, name: str) -> None:
         """Forget a trait that the shelf tells; make it anew at once if somebody observes it."""
         old = self._trait_values.pop(name, traitlets.Undefined)
-        if not vars(self).get("_watched", set()).isdisjoint((name, traitlets.All)):
+        if not self._watched.isdisjoint((name, traitlets.All)):
             change = {"name": name, "old": old, "new": getattr(self, name), "owner": self}
             self.notify_change(traitlets.Bunch(change, type="change"))
 

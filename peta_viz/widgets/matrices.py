@@ -221,9 +221,8 @@ class Matrices:
     def _words(self, one: Judged, question: Question, cell: Cell, ids: pd.Index) -> list[str]:
         """Write for each component what is true, what was predicted, and how probable that was."""
         rows = one.truth.index.get_indexer(ids)
-        one = Judged(
-            one.name, *(table.iloc[rows] for table in (one.truth, one.probability, one.sizes))
-        )
+        truths, probabilities = one.truth.iloc[rows], one.probability.iloc[rows]
+        one = Judged(one.name, truths, probabilities, one.sizes.iloc[rows])
         if cell.label:
             truth = one.truth[cell.label].to_numpy()
             probability = one.probability[cell.label].to_numpy()

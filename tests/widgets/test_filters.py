@@ -172,10 +172,10 @@ def test_a_query_reaches_no_function(catalogue, query):
 
 
 def test_a_query_changes_nothing(catalogue):
-    before = catalogue.imageset.labels.copy()
+    before = catalogue.labels.copy()
     with pytest.raises(InvalidDataError):
         image_mask(catalogue, Filters(query="x.mask(x, inplace=True)"))
-    assert (catalogue.imageset.labels == before).all(axis=None)
+    assert (catalogue.labels == before).all()
 
 
 @pytest.mark.parametrize("name", NAMES)
