@@ -54,8 +54,9 @@ ACTS = {
 PAGE = """\
 # The gallery at {largest:,} images
 
-`{command}`, {machine}, one core used. No browser: the kernel's side, from the message that the
-front end sends to the answer with the first rows and their pictures.
+`{command}`, {machine}, one core used.
+No browser: the kernel's side, from the message that the front end sends to the answer with the
+first rows and their pictures.
 
 {table}
 
@@ -68,7 +69,8 @@ front end sends to the answer with the first rows and their pictures.
 - **Opens**: from the call to the first rows and pictures sent. **Jump**: {jumps} random places.
 - **Largest message**: of all that it sent, pictures among them, but for the first, with the front
   end's own code.
-- **Still pictures**, as reports have them: {stills}.
+- **Still pictures**, as reports have them:
+  {stills}.
 - Images: {files} small files, components of 1 to 5 images, {labels} labels.
 """
 
