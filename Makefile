@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 RUN := runs/sample
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format screenshots lab mlflow bench-agreement bench-curator bench-gallery bench-quality bench-training clean
+.PHONY: help demo test check format screenshots lab mlflow bench-agreement bench-curator bench-gallery bench-quality bench-scale bench-training clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -60,6 +60,9 @@ bench-quality: $(READY) ## finding wrong labels, beside votes and cleanlab; RUN 
 bench-gallery: $(READY) ## the gallery beside ipyplot, ipywidgets and fastdup; about half an hour
 	@tools/system-packages chromium
 	$(BIN)/python -m benchmarks.gallery
+
+bench-scale: $(READY) ## the gallery's kernel at up to ten million images; takes 8 GB of memory
+	$(BIN)/python -m benchmarks.gallery_scale
 
 clean: ## remove the environment and all runs
 	rm -rf $(VENV) runs data/sample

@@ -1,5 +1,6 @@
 """The image set: images, their labels, which labels are known, and the heads."""
 
+import copy
 import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -9,6 +10,7 @@ from typing import Any, Literal, Self, get_args
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from peta_viz.arrow import HEADS_KEY, cells, label_names, labels_table
@@ -213,7 +215,9 @@ class ImageSet:
 
     def with_columns(self, **columns: Any) -> Self:
         """Return the image set with columns added to `images`, or replaced."""
-        return replace(self, images=self.images.assign(**columns))
+        made = copy.copy(self)  # nothing that is checked can change, and checking ids takes long
+        vars(made)["images"] = self.images.assign(**columns)
+        return made
 
     def with_labels(self, labels: pd.DataFrame, known: pd.DataFrame) -> Self:
         """Return the image set with other labels (of the same shape)."""
@@ -299,7 +303,7 @@ def _table_problems(imageset: ImageSet) -> list[str]:
     absent = [column for column in IMAGE_COLUMNS if column not in images.columns]
     if absent:
         problems.append(f"images lacks the columns {', '.join(absent)}")
-    problems += _id_problems(pd.Series(images.index), "image_id")
+    problems += _id_problems(images.index.to_series(), "image_id")
     for name, frame in (("labels", labels), ("known", known)):
         if not frame.index.equals(images.index):
             problems.append(f"{name} has another index than images")
@@ -346,14 +350,21 @@ def _id_problems(ids: "pd.Series[Any]", column: str) -> list[str]:
     problems = []
     if ids.isna().any():
         problems.append(f"{column} is empty in {int(ids.isna().sum())} rows")
-    if ids.dtype != "str" and not all(isinstance(value, str) for value in ids.dropna()):
+    if not is_text(ids) and not all(isinstance(value, str) for value in ids.dropna()):
         problems.append(f"{column} must be text")
+    if is_text(ids) and pc.count_distinct(pa.array(ids.array), mode="all").as_py() == len(ids):
+        return problems
     repeated = ids[ids.duplicated()].unique()
     if len(repeated):
         problems.append(
             f"{column} must be unique, but {len(repeated)} values repeat, such as {repeated[0]!r}"
         )
     return problems
+
+
+def is_text(column: "pd.Index | pd.Series[Any]") -> bool:
+    """Tell whether a column is text that Arrow holds."""
+    return isinstance(column.dtype, pd.StringDtype) and column.dtype.storage == "pyarrow"
 
 
 def _frame_problems(

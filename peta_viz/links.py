@@ -6,10 +6,13 @@ from typing import Any, Self
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components, minimum_spanning_tree
 
 from peta_viz.embedding import Vectors
+from peta_viz.imageset import is_text
 
 Rows = np.ndarray[Any, np.dtype[np.int64]]
 Similarities = np.ndarray[Any, np.dtype[np.float32]]
@@ -62,10 +65,7 @@ class Links:
             image with itself.
 
         """
-        rows = pairs.assign(
-            first=index.get_indexer(pd.Index(pairs["first"])),
-            second=index.get_indexer(pd.Index(pairs["second"])),
-        )
+        rows = pairs.assign(**{end: find_rows(index, pairs[end]) for end in ("first", "second")})
         there = (rows["first"] >= 0) & (rows["second"] >= 0)
         once = unique_pairs(len(index), rows[there])
         first, second = once["first"].to_numpy(), once["second"].to_numpy()
@@ -93,7 +93,8 @@ class Links:
         Parameters
         ----------
         component
-            int64, shape ``(count,)``: the component of each image, in whatever way it was made.
+            int64, shape ``(count,)``: the number of each image's component, in whatever way it was
+            made; numbers that lie close together.
 
         Returns
         -------
@@ -104,17 +105,22 @@ class Links:
 
         """
         home = component[self.tree_first]
-        inside = home == component[self.tree_second]
-        frame = pd.DataFrame(
+        inside = np.flatnonzero(home == component[self.tree_second])
+        home = home[inside]
+        low = int(home.min(initial=0))
+        # Of what is written to one place, the last stays: the least similar.
+        last = np.full(int(home.max(initial=low)) - low + 1, -1, dtype=np.int64)
+        last[home - low] = inside
+        found = np.flatnonzero(last >= 0)
+        weakest = last[found]
+        return pd.DataFrame(
             {
-                "component_id": home[inside],
-                "similarity": self.tree_similarity[inside],
-                "first": self.tree_first[inside],
-                "second": self.tree_second[inside],
-            }
+                "similarity": self.tree_similarity[weakest],
+                "first": self.tree_first[weakest],
+                "second": self.tree_second[weakest],
+            },
+            index=pd.Index(found + low, name="component_id"),
         )
-        last = frame.drop_duplicates("component_id", keep="last")
-        return last.set_index("component_id").sort_index()
 
     def nearest(self, threshold: float, most: int) -> Rows:
         """Find the pairs whose similarity is nearest to a threshold, on either side of it.
@@ -208,6 +214,15 @@ def pairs_above(
         first, second = np.nonzero(block > np.float32(threshold))
         parts.append(_frame(first + start, second + start, block[first, second]))
     return unique_pairs(len(unit), pd.concat(parts, ignore_index=True))
+
+
+def find_rows(index: pd.Index, ids: "pd.Series[Any]") -> Rows:
+    """Return the row of each id in a unique index, −1 where it is not there; int64, ``(ids,)``."""
+    if not (is_text(index) and is_text(ids)):
+        return np.asarray(index.get_indexer(pd.Index(ids)), dtype=np.int64)
+    # By Arrow: pandas would make a Python object of each id, and keep them with the index.
+    found = pc.index_in(pa.array(ids.array), value_set=pa.array(index.array))
+    return np.asarray(found.fill_null(-1), dtype=np.int64)
 
 
 def unique_pairs(count: int, pairs: pd.DataFrame) -> pd.DataFrame:
@@ -323,4 +338,5 @@ def _spanning_forest(count: int, first: Rows, second: Rows) -> Rows:
 
 def _how_many_above(similarity: Similarities, threshold: float) -> int:
     """Count what is above a threshold in similarities sorted greatest first."""
-    return int(np.searchsorted(-similarity, -np.float32(threshold), side="left"))
+    upwards = similarity[::-1]
+    return len(upwards) - int(np.searchsorted(upwards, np.float32(threshold), side="right"))

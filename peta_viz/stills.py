@@ -27,6 +27,7 @@ def show_components(
     thumb_px: int = 112,
     byte_budget: int = 4_000_000,
     notes: Mapping[Any, str] | None = None,
+    left_out: int = 0,
     title: str = "",
 ) -> Still:
     """Show components as rows of pictures, with their contested labels and their flags.
@@ -45,6 +46,8 @@ def show_components(
         Pictures stop where the HTML would grow larger.
     notes
         Texts by `component_id`, shown beside the component.
+    left_out
+        How many more components there are, to be said below.
     title
         A line above.
 
@@ -55,6 +58,7 @@ def show_components(
 
     """
     chosen = components.head(most_components)
+    left_out += len(components) - len(chosen)
     if not len(chosen):
         return Still("<p>There is no such component.</p>")
     shown = imageset.subset(imageset.images["component_id"].isin(chosen.index))
@@ -86,7 +90,7 @@ def show_components(
     html = (
         templates()
         .get_template("components.html.j2")
-        .render(rows=rows, left_out=len(components) - len(chosen), thumb_px=thumb_px, title=title)
+        .render(rows=rows, left_out=left_out, thumb_px=thumb_px, title=title)
     )
     return Still(html)
 

@@ -13,6 +13,8 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
+from peta_viz.grouping import group_rows, number_components
+
 if TYPE_CHECKING:
     from peta_viz.imageset import ImageSet
 
@@ -49,8 +51,8 @@ class Groups:
     @classmethod
     def of(cls, components: Ints) -> Self:
         """Group the images by `component_id`, shape ``(images,)``."""
-        codes, ids = pd.factorize(components, sort=True)
-        return cls(ids, codes, np.bincount(codes, minlength=len(ids)))
+        codes, ids = number_components(pd.Series(components, copy=False))
+        return cls(ids.to_numpy(), codes, np.bincount(codes, minlength=len(ids)))
 
     @cached_property
     def starts(self) -> Ints:
@@ -60,10 +62,7 @@ class Groups:
     @cached_property
     def order(self) -> Ints:
         """The images by component, those of one component in their own order."""
-        count = len(self.codes)
-        rows = (np.ones(count, dtype=np.uint8), self.codes, np.arange(count + 1))
-        by_image = sparse.csr_matrix(rows, shape=(count, len(self.ids)))
-        return by_image.tocsc().indices  # type: ignore[no-any-return]
+        return group_rows(self.codes, len(self.ids))[0]
 
 
 @dataclass(frozen=True, eq=False)

@@ -161,3 +161,10 @@ def test_the_grid_has_every_measure_at_every_percentile(drawn_up):
     row = grid[(grid["measure"] == "disagreement") & (grid["percentile"] == 50)].iloc[0]
     assert row["threshold"] == pytest.approx(2 / 3)
     assert row[["components", "images"]].tolist() == [1, 2]
+
+
+def test_components_may_be_measured_in_blocks(drawn_up, monkeypatch):
+    whole = measure_components(drawn_up)
+    for size in (1, 2, 3):
+        monkeypatch.setattr("peta_viz.agreement._AT_ONCE", size)
+        pd.testing.assert_frame_equal(measure_components(drawn_up), whole)

@@ -1,21 +1,24 @@
 """What a gallery can show: images by component, and the columns to filter and sort by."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
 import pandas as pd
+from pandas.api.extensions import ExtensionDtype
 from pandas.api.types import is_bool_dtype, is_object_dtype
 
-from peta_viz.agreement import measure_components
+from peta_viz.agreement import MEASURES, measure_components
 from peta_viz.errors import InvalidDataError
+from peta_viz.grouping import group_rows, number_components
 from peta_viz.imageset import ImageSet
 from peta_viz.links import Links
 
 Rows = np.ndarray[Any, np.dtype[np.int64]]
 Mask = np.ndarray[Any, np.dtype[np.bool_]]
+Floats = np.ndarray[Any, np.dtype[np.float64]]
 
 FLAG = "is_bad_component_"
 _UNKNOWN_ASPECT = 0.8
@@ -26,6 +29,9 @@ _NAMED = 5
 @dataclass(frozen=True, eq=False)
 class Catalogue:
     """Images in row order, grouped by component.
+
+    Of each image it keeps its place beside the other images of its component and nothing else;
+    ids, labels and columns are those of the image set and are read where they lie.
 
     Parameters
     ----------
@@ -78,51 +84,105 @@ class Catalogue:
         empty = int(imageset.images["component_id"].isna().sum())
         if empty:
             raise InvalidDataError("the image set", [f"component_id is empty in {empty} rows"])
-        codes, ids = pd.factorize(imageset.images["component_id"], sort=True)
+        codes, ids = number_components(imageset.images["component_id"])
         if components is None:
-            components = measure_components(imageset)
-        rows = _fitted(components, pd.Index(ids, name="component_id"))
-        # What was measured on other images is not what is here.
-        rows = rows.assign(size=np.bincount(codes, minlength=len(ids)))
-        if links is not None:
-            weakest = links.weakest(codes)["similarity"].reindex(range(len(ids)))
-            rows = rows.assign(weakest_link=weakest.to_numpy())
+            rows = measure_components(imageset) if grouped else _singletons(ids)
+        else:  # what was measured on other images is not what is here
+            sizes = np.bincount(codes, minlength=len(ids))
+            rows = _fitted(components, ids).assign(size=sizes)
+        found = cls(imageset, rows, codes, links, results or {}, grouped)
+        added: dict[str, Any] = {}
+        if found.weakest is not None:
+            added["weakest_link"] = found.weakest["similarity"].reindex(range(len(ids))).to_numpy()
         if "subset" not in rows and len(imageset.images["subset"].unique()) > 1:
-            first = imageset.images["subset"].to_numpy()[np.unique(codes, return_index=True)[1]]
-            rows = rows.assign(subset=first)
-        return cls(imageset, rows, codes.astype(np.int64), links, results or {}, grouped)
+            added["subset"] = imageset.images["subset"].array.take(found.first_members())
+        return found.with_components(rows.assign(**added))
+
+    def with_components(self, components: pd.DataFrame, before: "Catalogue | None" = None) -> Self:
+        """Return the same images and groups with other columns of the components."""
+        made = replace(self, components=components, before=before)
+        kept = ("weakest", "median_aspect", "_grouping", "_label_columns")
+        vars(made).update({name: vars(self)[name] for name in kept if name in vars(self)})
+        return made
 
     def __len__(self) -> int:
         return len(self.codes)
 
-    @cached_property
+    @property
     def labels(self) -> Mask:
-        """Which image carries which label, shape ``(images, labels)``."""
+        """Which image carries which label, shape ``(images, labels)``; for some, `labels_of`."""
         return self.imageset.labels.to_numpy()
 
     @cached_property
-    def known(self) -> Mask:
-        """Of which image which label is known, shape ``(images, labels)``."""
-        return self.imageset.known.to_numpy()
+    def _label_columns(self) -> tuple[list[Mask], list[Mask]]:
+        """The cells of the image set by label: carried and known; nothing is copied."""
+        both = (self.imageset.labels, self.imageset.known)
+        carried, known = (
+            [frame.iloc[:, column].to_numpy() for column in range(frame.shape[1])] for frame in both
+        )
+        return carried, known
+
+    def labels_of(self, rows: Rows) -> tuple[Mask, Mask]:
+        """Return which of some images carry which label, and of which it is known.
+
+        Parameters
+        ----------
+        rows
+            int64, shape ``(n,)``: row numbers of images.
+
+        Returns
+        -------
+        tuple of ndarray
+            Twice bool, shape ``(n, labels)``.
+
+        """
+        shape = (len(rows), len(self.names))
+        carried, known = (
+            np.stack([column[rows] for column in columns], axis=1)
+            if columns
+            else np.zeros(shape, bool)
+            for columns in self._label_columns
+        )
+        return carried, known
+
+    def label(self, name: str) -> tuple[Mask, Mask]:
+        """Return which images carry a label, and of which it is known: bool, ``(images,)``."""
+        column = self.names.index(name)
+        carried, known = self._label_columns
+        return carried[column], known[column]
 
     @cached_property
     def names(self) -> list[str]:
         """The labels."""
         return [str(name) for name in self.imageset.labels.columns]
 
-    @cached_property
-    def ids(self) -> "np.ndarray[Any, Any]":
+    @property
+    def ids(self) -> pd.Index:
         """The image ids in row order."""
-        return self.imageset.images.index.to_numpy()
+        return self.imageset.images.index
+
+    @property
+    def aspects(self) -> Floats:
+        """Width / height of each image as it is shown; see `aspects_of`."""
+        return self.aspects_of(slice(None))
+
+    def aspects_of(self, rows: Rows | list[int] | slice) -> Floats:
+        """Return width / height of images as they are shown; a box of text where not known."""
+        width, height = (side[rows] for side in self._sides)
+        known = (width > 0) & (height > 0)
+        ratio = np.divide(width, height, out=np.full(len(width), _UNKNOWN_ASPECT), where=known)
+        return np.clip(ratio, *_SHOWN_ASPECTS)
 
     @cached_property
-    def aspects(self) -> "np.ndarray[Any, Any]":
-        """Width / height of each image as it is shown; a box of text where it is not known."""
+    def _sides(self) -> "tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]":
+        """Width and height of all images; nothing is copied."""
         images = self.imageset.images
-        width, height = images["width"].to_numpy(), images["height"].to_numpy()
-        known = (width > 0) & (height > 0)
-        ratio = np.divide(width, height, out=np.full(len(self), _UNKNOWN_ASPECT), where=known)
-        return np.clip(ratio, *_SHOWN_ASPECTS)
+        return images["width"].to_numpy(), images["height"].to_numpy()
+
+    @cached_property
+    def median_aspect(self) -> float:
+        """The median of `aspects`."""
+        return float(np.median(self.aspects))
 
     @cached_property
     def weakest(self) -> pd.DataFrame | None:
@@ -150,21 +210,45 @@ class Catalogue:
         return sorted(map(str, self.imageset.images["subset"].unique()))
 
     @cached_property
-    def _by_component(self) -> tuple[Rows, Rows]:
-        ends = np.cumsum(np.bincount(self.codes, minlength=len(self.components)))
-        return np.argsort(self.codes, kind="stable"), ends
+    def by_component(self) -> Rows:
+        """The rows of all images by component, shape ``(images,)``; within one in row order."""
+        return self._grouping[0]
+
+    @cached_property
+    def _grouping(self) -> tuple[Rows, Rows]:
+        return group_rows(self.codes, len(self.components))
+
+    @cached_property
+    def orders(self) -> dict[tuple[str, bool], Rows]:
+        """The order of all images by the last column asked for: filters are changed more often."""
+        return {}
 
     def members(self, code: int) -> Rows:
         """Return the rows of a component's images."""
-        order, ends = self._by_component
-        start = ends[code - 1] if code else 0
-        return order[start : ends[code]]
+        order, starts = self._grouping
+        return order[starts[code] : starts[code + 1]]
+
+    def all_members(self, codes: Rows) -> Rows:
+        """Return the rows of the images of several components, one component after the other."""
+        order, starts = self._grouping
+        sizes = (starts[1:] - starts[:-1])[codes]
+        ends = np.cumsum(sizes)
+        within = np.arange(ends[-1] if len(ends) else 0) - np.repeat(ends - sizes, sizes)
+        rows: Rows = order[np.repeat(starts[codes], sizes) + within].astype(np.int64)
+        return rows
+
+    def first_members(self) -> Rows:
+        """Return the row of the first image of every component, shape ``(components,)``."""
+        order, starts = self._grouping
+        rows: Rows = order[starts[:-1]]
+        return rows
 
     def carried(self, label: str) -> tuple[Rows, Rows]:
         """Count one label: by component, images that carry it and images where it is known."""
-        column, count = self.names.index(label), len(self.components)
-        carried = np.bincount(self.codes[self.labels[:, column]], minlength=count)
-        known = np.bincount(self.codes[self.known[:, column]], minlength=count)
+        count = len(self.components)
+        carried, known = (
+            np.bincount(self.codes[mask], minlength=count) for mask in self.label(label)
+        )
         return carried, known
 
     def contested(self, labels: "list[str] | tuple[str, ...]") -> Mask:
@@ -191,7 +275,7 @@ class Catalogue:
         if name in self.components:
             return self.components[name].take(self.codes).set_axis(images.index)
         if name in self.names:
-            return pd.Series(self.labels[:, self.names.index(name)], images.index)
+            return pd.Series(self.label(name)[0], images.index)
         raise KeyError(name)
 
     @cached_property
@@ -222,6 +306,8 @@ class Catalogue:
 def _fitted(components: pd.DataFrame, ids: pd.Index) -> pd.DataFrame:
     """Give each of `ids` its row; what is missing is empty, or no in a column of yes and no."""
     rows = components.rename(columns=str)
+    if rows.columns.is_unique and rows.index.equals(ids) and not _nullable(rows):
+        return rows.set_axis(ids)
     problems = [
         f"{what} must be unique, but {names[names.duplicated()][0]!r} is there more than once"
         for what, names in (("component_id, the index,", rows.index), ("columns", rows.columns))
@@ -237,6 +323,18 @@ def _fitted(components: pd.DataFrame, ids: pd.Index) -> pd.DataFrame:
     yes_no = [name for name, kind in rows.dtypes.items() if is_bool_dtype(kind)]
     rows = rows.astype(dict.fromkeys(yes_no, "boolean")).reindex(ids)
     return rows.fillna(dict.fromkeys(yes_no, False)).astype(dict.fromkeys(yes_no, bool))
+
+
+def _nullable(frame: pd.DataFrame) -> bool:
+    return any(is_bool_dtype(kind) and isinstance(kind, ExtensionDtype) for kind in frame.dtypes)
+
+
+def _singletons(ids: pd.Index) -> pd.DataFrame:
+    """Measure components of one image: the same for all, so that a column is but one number."""
+    values: dict[str, Any] = {"size": 1, "contested": False, "contested_labels": 0}
+    values |= dict.fromkeys(MEASURES, 0.0)
+    columns = {name: np.broadcast_to(np.asarray(value), len(ids)) for name, value in values.items()}
+    return pd.DataFrame(columns, index=ids, copy=False)
 
 
 def _ordered(frame: pd.DataFrame) -> list[str]:
@@ -264,18 +362,19 @@ def at_threshold(base: Catalogue, threshold: float) -> Catalogue:
     codes = base.links.components(threshold)
     imageset = base.imageset.with_columns(component_id=codes)
     found = Catalogue.of(imageset, links=base.links)
-    both = np.unique(np.stack([found.codes, base.codes]), axis=1)
-    merged = np.bincount(both[0], minlength=len(found.components)) > 1
-    torn = np.bincount(both[1], minlength=len(base.components)) > 1
+    merged, torn = _mixed(found, base.codes), _mixed(base, found.codes)
     parted = np.zeros(len(found.components), dtype=bool)
-    parted[both[0][torn[both[1]]]] = True
-    return Catalogue(
-        imageset,
-        found.components.assign(merged=merged, parted=parted & ~merged),
-        found.codes,
-        base.links,
-        before=base,
-    )
+    parted[found.codes[torn[base.codes]]] = True
+    components = found.components.assign(merged=merged, parted=parted & ~merged)
+    return found.with_components(components, before=base)
+
+
+def _mixed(catalogue: Catalogue, others: Rows) -> Mask:
+    """Find the components whose images are not all of one component of another grouping."""
+    first = others[catalogue.first_members()]
+    mixed = np.zeros(len(first), dtype=bool)
+    mixed[catalogue.codes[others != first[catalogue.codes]]] = True
+    return mixed
 
 
 def threshold_of(links: Links, codes: Rows) -> float:

@@ -14,7 +14,7 @@ from peta_viz.imageset import ImageSet
 from peta_viz.markup import Still
 from peta_viz.widgets.display import WithStill
 from peta_viz.widgets.gallery import Gallery
-from peta_viz.widgets.matrices import ORDERS, Cell, Matrices, Question, payload
+from peta_viz.widgets.matrices import ORDERS, Cell, CellNotes, Matrices, Question, payload
 from peta_viz.widgets.matrix_stills import show_confusion
 from peta_viz.widgets.modules import css, javascript
 
@@ -183,10 +183,9 @@ class ConfusionMatrix(WithStill, ipywidgets.HBox):
             self.gallery.show(ids, title="All that are counted. Click a cell to see what is in it.")
             return
         cell = Cell(**self.cell)
-        notes = self._counted.members(question, cell)
-        self.gallery.show(
-            notes.index, notes=notes.to_dict(), title=_title(question, cell, len(notes))
-        )
+        ids = self._counted.inside(question, cell)
+        notes = CellNotes(self._counted, question, cell, ids)
+        self.gallery.show(ids, notes=notes, title=_title(question, cell, len(ids)))
 
     def _small_still(self) -> Still:
         return self.still(byte_budget=1_500_000)

@@ -294,6 +294,7 @@ class Desk:
         own = [entry for entry in self.acts if entry.act.component_id == case.component_id]
         deciders = {entry.person for entry in own if entry.act.settles}
         suggested = set(case.suggest_split(self.catalogue.links))
+        aspects = self.catalogue.aspects_of(case.rows)
         return {
             **state,
             "component": case.component_id,
@@ -302,12 +303,12 @@ class Desk:
                 {
                     "row": int(row),
                     "id": "" if self.blind else case.ids[place],
-                    "aspect": float(self.catalogue.aspects[row]),
+                    "aspect": float(aspect),
                     "group": int(case.groups[place]),
                     "kept": bool(case.kept[place]),
                     "suggested": case.ids[place] in suggested,
                 }
-                for place, row in enumerate(case.rows)
+                for place, (row, aspect) in enumerate(zip(case.rows, aspects, strict=True))
             ],
             "labels": self._labels(case),
             "marks": marks,
@@ -332,10 +333,9 @@ class Desk:
 
     def _labels(self, case: Case) -> list[list[Any]]:
         """Describe the labels that occur, or did before: as `states`; disputed ones first."""
-        catalogue = self.catalogue
-        before = catalogue.labels[case.rows]
+        before, answered = self.catalogue.labels_of(case.rows)
         open_ones = case.contested()
-        carried, known = before.sum(axis=0), catalogue.known[case.rows].sum(axis=0)
+        carried, known = before.sum(axis=0), answered.sum(axis=0)
         disputed = open_ones | ((carried > 0) & (carried < known))
         touched = {cell.label for one in case.ids for cell in self.view.touched(one)}
         found = [

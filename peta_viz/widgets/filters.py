@@ -67,8 +67,7 @@ def image_mask(catalogue: Catalogue, filters: Filters) -> Mask:
     if filters.subset:
         fits &= (catalogue.imageset.images["subset"] == filters.subset).to_numpy(dtype=bool)
     if filters.label and filters.label_state != "contested":
-        column = catalogue.names.index(filters.label)
-        carried, known = catalogue.labels[:, column], catalogue.known[:, column]
+        carried, known = catalogue.label(filters.label)
         states = {"carried": carried, "absent": known & ~carried, "unknown": ~known}
         fits &= states[filters.label_state]
     if filters.query.strip():
@@ -96,7 +95,10 @@ def component_order(catalogue: Catalogue, images: Mask, sort_by: str, *, descend
         return codes[_ranks(values, descending=descending)]
     rows = image_order(catalogue, images, "", descending=descending)
     rows = rows[_ranks(catalogue.column(sort_by).iloc[rows], descending=descending)]
-    return np.asarray(pd.unique(catalogue.codes[rows]))
+    # Written backwards, so that the first image of a component has the last word.
+    first = np.empty(len(some), dtype=np.int64)
+    first[catalogue.codes[rows[::-1]]] = np.arange(len(rows))[::-1]
+    return codes[np.argsort(first[codes], kind="stable")]
 
 
 def image_order(catalogue: Catalogue, images: Mask, sort_by: str, *, descending: bool) -> Rows:
@@ -108,10 +110,15 @@ def image_order(catalogue: Catalogue, images: Mask, sort_by: str, *, descending:
         If the column has no order.
 
     """
-    rows = np.flatnonzero(images)
-    if not sort_by:
-        return rows[np.argsort(catalogue.codes[rows], kind="stable")]
-    return rows[_ranks(catalogue.column(sort_by).iloc[rows], descending=descending)]
+    rows = catalogue.by_component
+    if sort_by:
+        orders, wanted = catalogue.orders, (sort_by, descending)
+        if wanted not in orders:
+            orders.clear()
+            orders[wanted] = _ranks(catalogue.column(sort_by), descending=descending)
+        rows = orders[wanted]
+    found: Rows = rows[images[rows]]
+    return found
 
 
 def result_names(catalogue: Catalogue) -> list[str]:
@@ -129,13 +136,13 @@ def _results(catalogue: Catalogue) -> dict[str, list[tuple[str, bool]]]:
 
 
 def _ranks(values: "pd.Series[Any]", *, descending: bool) -> Rows:
-    """Order stably, what is missing last."""
-    positions = values.set_axis(np.arange(len(values)))
+    """Order stably, what is missing last; returns places, int32."""
+    positions = values.reset_index(drop=True)
     try:
         ordered = positions.sort_values(ascending=not descending, kind="stable", na_position="last")
     except TypeError as error:
         raise InvalidDataError("the order", [f"{values.name!r} has no order: {error}"]) from error
-    return ordered.index.to_numpy()
+    return ordered.index.to_numpy().astype(np.int32)
 
 
 def _component_mask(catalogue: Catalogue, filters: Filters) -> Mask:
@@ -169,7 +176,9 @@ def _result(catalogue: Catalogue, experiment: str, head: str, *, right: bool) ->
 def _query(catalogue: Catalogue, text: str) -> Mask:
     named = [name for name in catalogue.columns if re.search(_word(name), text)]
     columns = {name: catalogue.column(name).array for name in named}
-    frame = pd.DataFrame(columns, index=pd.Index(catalogue.ids, name="image_id"))
+    by_id = re.search(_word("image_id"), text) or re.search(_word("index"), text)
+    ids = catalogue.ids.rename("image_id") if by_id else pd.RangeIndex(len(catalogue))
+    frame = pd.DataFrame(columns, index=ids)
     try:
         # Empty scopes: "@name" is to find nothing of ours.
         answer: Any = frame.eval(text, local_dict={}, global_dict={}, engine="python")

@@ -62,7 +62,8 @@ class Gallery(Answering):
         How many components a report shows.
     current, selected
         DataFrame: the rows of `imageset.images` that are shown, in that order, and those that the
-        person selected. Observe them, link them one way, or read them in the next cell.
+        person selected. Observe them, link them one way, or read them in the next cell. They are
+        copies, made when they are looked at; once observed, with every change.
     selected_ids
         tuple: the `image_id` of what is selected; set it, or link it both ways.
 
@@ -101,6 +102,7 @@ class Gallery(Answering):
     selected = traitlets.Instance(pd.DataFrame, read_only=True)
     selected_ids = traitlets.Tuple()
 
+    _watched: frozenset[Any] = frozenset()  # names of traits, or `traitlets.All`
     _facts = traitlets.Dict().tag(sync=True)
     _total = traitlets.Int().tag(sync=True)
     _version = traitlets.Int().tag(sync=True)
@@ -132,15 +134,25 @@ class Gallery(Answering):
         self._lock = threading.RLock()
         options = _completed(catalogue, options)
         self._check(options)
-        nothing = imageset.images.iloc[:0]
         super().__init__(threshold=self._shelf.made_at, **options)
-        self.set_trait("current", nothing)
-        self.set_trait("selected", nothing)
         self._facts = self._shelf.facts()
-        self.observe(self._rearrange, names=[*_FILTERS, "view", "sort_by", "descending"])
-        self.observe(self._regroup, names=["threshold"])
-        self.observe(self._pick, names=["selected_ids"])
+        hear = super().observe  # not the one below: these are not for others
+        hear(self._rearrange, names=[*_FILTERS, "view", "sort_by", "descending"])
+        hear(self._regroup, names=["threshold"])
+        hear(self._pick, names=["selected_ids"])
         self._arrange()
+
+    def observe(
+        self,
+        handler: Any,
+        names: Any = traitlets.All,
+        type: Any = "change",  # noqa: A002 - traitlets calls it so
+    ) -> None:
+        """Call a function with every change of some traits, as of any widget."""
+        self._watched = self._watched.union(
+            [names] if names is traitlets.All or isinstance(names, str) else names
+        )
+        super().observe(handler, names, type)
 
     def show(
         self,
@@ -169,7 +181,7 @@ class Gallery(Answering):
     def select(self, image_ids: Iterable[str]) -> None:
         """Select these images and no others."""
         with self._lock:
-            self._shelf.chosen = self._shelf.base.imageset.images.index.isin(list(image_ids))
+            self._shelf.chosen = self._shelf.base.ids.isin(list(image_ids))
             self._mark()
 
     def still(self, *, byte_budget: int = 4_000_000, most: int = 12) -> Still:
@@ -186,33 +198,25 @@ class Gallery(Answering):
         with self._lock:
             shelf, catalogue = self._shelf, self._shelf.shown
             view, title, px = self.view, self.title, self.thumb_px
-            order, images = shelf.order, shelf.images
-            notes = (
-                {catalogue.components.index[code]: shelf.note(code) for code in order[:most]}
-                if view == "components"
-                else {}
-            )
+            by_component = view == "components"
+            total = shelf.count() if not by_component else len(shelf.order)
+            codes = shelf.order[:most] if by_component else shelf.order[:0]
+            rows = catalogue.all_members(codes) if by_component else shelf.images[: 10 * most]
+            notes = {catalogue.components.index[code]: shelf.note(code) for code in codes}
         # Outside the lock: reading pictures must not hold up the filters.
-        if view == "components":
-            return show_components(
-                catalogue.imageset,
-                catalogue.components.iloc[order],
-                most_components=most,
-                thumb_px=px,
-                byte_budget=byte_budget,
-                notes=notes,
-                title=title,
-            )
-        if not len(images):
+        if not len(rows) and not by_component:
             return Still("<p>There is no such image.</p>")
-        first = images[: 10 * most]
-        return show_images(
-            catalogue.imageset.take(first),
-            [""] * len(first),
-            thumb_px=px,
-            byte_budget=byte_budget,
-            left_out=len(images) - len(first),
-            title=title,
+        some: dict[str, Any] = {"thumb_px": px, "byte_budget": byte_budget, "title": title}
+        first = catalogue.imageset.take(rows) if len(rows) else catalogue.imageset
+        if not by_component:
+            return show_images(first, [""] * len(rows), left_out=total - len(rows), **some)
+        return show_components(
+            first,
+            catalogue.components.iloc[codes],
+            most_components=most,
+            left_out=total - len(codes),
+            notes=notes,
+            **some,
         )
 
     def _small_still(self) -> Still:
@@ -257,7 +261,7 @@ class Gallery(Answering):
         if not problem:
             self._good_query = filters.query
         self._problem = problem
-        self.set_trait("current", self._shelf.frame(self._shelf.images))
+        self._renew("current")
         self._total = len(self._shelf.order)
         self._version += 1
         self._status = self._shelf.words()
@@ -270,16 +274,45 @@ class Gallery(Answering):
             return str(error)
         return ""
 
+    def _renew(self, name: str) -> None:
+        """Forget a trait that the shelf tells; make it anew at once if somebody observes it."""
+        old = self._trait_values.pop(name, traitlets.Undefined)
+        if not self._watched.isdisjoint((name, traitlets.All)):
+            change = {"name": name, "old": old, "new": getattr(self, name), "owner": self}
+            self.notify_change(traitlets.Bunch(change, type="change"))
+
+    @traitlets.default("current")
+    def _told_current(self) -> pd.DataFrame:
+        with self._lock:
+            return self._shelf.frame(self._shelf.images)
+
+    @traitlets.default("selected")
+    def _told_selected(self) -> pd.DataFrame:
+        with self._lock:
+            return self._shelf.frame(np.flatnonzero(self._shelf.chosen))
+
+    @traitlets.default("selected_ids")
+    def _told_ids(self) -> tuple[str, ...]:
+        with self._lock:
+            return tuple(self._shelf.base.ids[self._shelf.chosen])
+
     def _pick(self, change: Any) -> None:
-        if set(change["new"]) != set(self.selected.index):
+        if not self._is_selected(change["new"]):
             self.select(change["new"])
+
+    def _is_selected(self, image_ids: Iterable[str]) -> bool:
+        """Tell whether just these images are selected, in whatever order they are given."""
+        chosen = self._shelf.base.ids.isin(list(image_ids))
+        return bool((chosen == self._shelf.chosen).all())
 
     @traitlets.validate("selected_ids")
     def _there(self, proposal: Any) -> Any:
-        ids = self._shelf.base.imageset.images.index
-        unknown = [one for one in proposal["value"] if one not in ids]
+        given, ids = list(proposal["value"]), self._shelf.base.ids
+        there = set(ids[ids.isin(given)])
+        unknown = [one for one in given if one not in there]
         if unknown:
             raise traitlets.TraitError(f"there is no image {unknown[0]!r}")
+        self.selected_ids  # noqa: B018 - what is not known cannot be seen to change
         return proposal["value"]
 
     @traitlets.validate("threshold")
@@ -289,10 +322,11 @@ class Gallery(Answering):
         return float(proposal["value"])
 
     def _mark(self) -> None:
-        self.set_trait("selected", self._shelf.frame(np.flatnonzero(self._shelf.chosen)))
-        if set(self.selected_ids) != set(self.selected.index):  # in whatever order they were given
-            self.selected_ids = tuple(self.selected.index)
-        self._selected_count = len(self.selected)
+        self._renew("selected")
+        ids = self._trait_values.get("selected_ids")
+        if ids is None or not self._is_selected(ids):
+            self._renew("selected_ids")
+        self._selected_count = int(self._shelf.chosen.sum())
         self._marks += 1
 
     def _reply(self, content: Mapping[str, Any]) -> Reply:
@@ -363,5 +397,6 @@ def _completed(catalogue: Catalogue, options: Mapping[str, Any]) -> dict[str, An
     return {"view": view, "sort_by": "disagreement" if worst_first else "", **options}
 
 
-def _texts(notes: Mapping[Any, str] | None) -> dict[Any, str]:
-    return {} if notes is None else dict(notes)
+def _texts(notes: Mapping[Any, str] | None) -> Mapping[Any, str]:
+    """Keep notes from changing where they could; others may write each when it is asked for."""
+    return dict(notes or {}) if notes is None or isinstance(notes, dict) else notes

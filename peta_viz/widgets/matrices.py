@@ -1,7 +1,8 @@
 """Confusion matrices as plain data: what stands in each cell, and which components are in it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal
 
 import numpy as np
@@ -158,18 +159,27 @@ class Matrices:
             If the question or the cell names what is not there.
 
         """
+        ids = self.inside(question, cell)
+        return pd.Series(self.words(question, cell, ids), index=ids, dtype="str")
+
+    def inside(self, question: Question, cell: Cell) -> pd.Index:
+        """Find the ids of the components in a cell, ascending; as `members` without the texts."""
         self.check(question, cell)
         here = self._inside(question.experiment, question, cell)
         if question.against:
             here = here.symmetric_difference(self._inside(question.against, question, cell))
-        texts = self._words(self.judged[question.experiment], question, cell, here)
-        if question.against:
-            others = self._words(self.judged[question.against], question, cell, here)
-            texts = [
-                f"{question.experiment}: {one} · {question.against}: {other}"
-                for one, other in zip(texts, others, strict=True)
-            ]
-        return pd.Series(texts, index=here, dtype="str")
+        return here
+
+    def words(self, question: Question, cell: Cell, ids: pd.Index) -> list[str]:
+        """Write of some components of a cell what is true and what was predicted."""
+        texts = self._words(self.judged[question.experiment], question, cell, ids)
+        if not question.against:
+            return texts
+        others = self._words(self.judged[question.against], question, cell, ids)
+        return [
+            f"{question.experiment}: {one} · {question.against}: {other}"
+            for one, other in zip(texts, others, strict=True)
+        ]
 
     def components(self, question: Question) -> pd.Index:
         """Return the ids of the components that the question is about."""
@@ -211,18 +221,20 @@ class Matrices:
     def _words(self, one: Judged, question: Question, cell: Cell, ids: pd.Index) -> list[str]:
         """Write for each component what is true, what was predicted, and how probable that was."""
         rows = one.truth.index.get_indexer(ids)
+        truths, probabilities = one.truth.iloc[rows], one.probability.iloc[rows]
+        one = Judged(one.name, truths, probabilities, one.sizes.iloc[rows])
         if cell.label:
-            truth = one.truth[cell.label].to_numpy()[rows]
-            probability = one.probability[cell.label].to_numpy()[rows]
+            truth = one.truth[cell.label].to_numpy()
+            probability = one.probability[cell.label].to_numpy()
             true = np.array(["no", "yes", "unknown"])[truth]
             said = np.where(probability > YES_ABOVE, "yes", "no")
             sure = np.where(probability > YES_ABOVE, probability, 1 - probability)
         else:
             head = self.heads[question.head]
             names = np.array([*shortened(head.labels), "unknown"])
-            true = names[one.true_class(head)[rows]]
-            said = names[one.predicted_class(head)[rows]]
-            sure = one.probability[list(head.labels)].to_numpy()[rows].max(axis=1, initial=0)
+            true = names[one.true_class(head)]
+            said = names[one.predicted_class(head)]
+            sure = one.probability[list(head.labels)].to_numpy().max(axis=1, initial=0)
         return [
             f"true {a}, predicted {b} ({p:.2f})" for a, b, p in zip(true, said, sure, strict=True)
         ]
@@ -255,6 +267,34 @@ class Matrices:
                 or cell.predicted not in names
             ):
                 raise InvalidDataError("the cell", [f"the head {head.name!r} has no {cell}"])
+
+
+class CellNotes(Mapping[Any, str]):
+    """The texts of `Matrices.members` by `component_id`, each written when it is asked for.
+
+    Parameters
+    ----------
+    matrices, question, cell
+        Which cell.
+    ids
+        Its components.
+
+    """
+
+    def __init__(self, matrices: Matrices, question: Question, cell: Cell, ids: pd.Index) -> None:
+        self._write = partial(matrices.words, question, cell)
+        self._ids = ids
+
+    def __getitem__(self, component_id: Any) -> str:
+        if component_id not in self._ids:
+            raise KeyError(component_id)
+        return self._write(pd.Index([component_id]))[0]
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self._ids)
+
+    def __len__(self) -> int:
+        return len(self._ids)
 
 
 def payload(matrices: list[Matrix], *, rates: bool, difference: bool) -> list[dict[str, Any]]:

@@ -6,6 +6,8 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
+import pandas as pd
+
 from peta_viz.errors import UnreadableImageError
 from peta_viz.images import jpeg_uri
 from peta_viz.imageset import ImageSet
@@ -49,7 +51,7 @@ def show_confusion(
 
     """
     key = uuid.uuid4().hex[:8]
-    catalogue = Catalogue.of(imageset)
+    catalogue = Catalogue.of(imageset, pd.DataFrame())  # nothing of them is measured here
     names = sorted(matrices.heads, key=lambda name: name != question.head)
     heads = [
         _head(catalogue, matrices, replace(question, head=name), f"pv-{key}-{number}")
@@ -103,14 +105,15 @@ def _cell(
     column: int,
 ) -> dict[str, Any]:
     cell = Cell(matrix.label, matrix.names[row], matrix.names[column])
-    notes = matrices.members(question, cell)
-    codes = catalogue.components.index.get_indexer(notes.index)
-    there = [(int(code), note) for code, note in zip(codes, notes, strict=True) if code >= 0]
-    chosen = there[: _MOST[row == column]]
+    ids = matrices.inside(question, cell)
+    ids = ids[ids.isin(catalogue.components.index)]
+    chosen = ids[: _MOST[row == column]]
+    codes = catalogue.components.index.get_indexer(chosen).tolist()
+    notes = matrices.words(question, cell, chosen)
     return {
-        "count": len(there),
-        "left_out": len(there) - len(chosen),
-        "components": [_component(catalogue, code, note) for code, note in chosen],
+        "count": len(ids),
+        "left_out": len(ids) - len(chosen),
+        "components": [_component(catalogue, *one) for one in zip(codes, notes, strict=True)],
     }
 
 
@@ -142,13 +145,13 @@ def _pictures(
         row = one["row"]
         if row not in pictures and row not in problems and not left_out:
             try:
-                uri = jpeg_uri(ImageLoader(paths.iat[row]).jpeg(thumb_px))
+                uri = jpeg_uri(ImageLoader(paths.iloc[row]).jpeg(thumb_px))
             except UnreadableImageError as error:
                 problems[row] = error.reason
             else:
                 room -= len(uri) + _RULE_BYTES
                 if room >= 0:
-                    width = max(8, round(float(catalogue.aspects[row]) * thumb_px))
+                    width = max(8, round(float(catalogue.aspects_of([row])[0]) * thumb_px))
                     pictures[row] = {"uri": uri, "width": width}
         one["reason"] = problems.get(row, "")
         if row not in pictures and row not in problems:

@@ -73,7 +73,7 @@ def image_entry(catalogue: Catalogue, row: int, chosen: Mask) -> dict[str, Any]:
     return {
         "row": row,
         "id": str(catalogue.ids[row]),
-        "aspect": float(catalogue.aspects[row]),
+        "aspect": float(catalogue.aspects_of([row])[0]),
         "selected": bool(chosen[row]),
     }
 
@@ -107,8 +107,7 @@ def pair_row(catalogue: Catalogue, pair: int, chosen: Mask, threshold: float) ->
 
 def label_counts(catalogue: Catalogue, members: Rows) -> list[list[Any]]:
     """Count the labels that occur among images: name, carried, known; contested ones first."""
-    carried = catalogue.labels[members].sum(axis=0)
-    known = catalogue.known[members].sum(axis=0)
+    carried, known = (cells.sum(axis=0) for cells in catalogue.labels_of(members))
     occurring = np.flatnonzero(carried)
     ratio = carried[occurring] / known[occurring]
     order = np.argsort(np.abs(ratio - 0.5), kind="stable")  # the evenest first
@@ -136,13 +135,13 @@ def image_details(catalogue: Catalogue, row: int, chosen: Mask, *, most: int) ->
     position = int(np.flatnonzero(members == row)[0])
     start = max(0, min(position - most // 2, len(members) - most))
     window = members[start : start + most]
-    carried = catalogue.labels[members].sum(axis=0)
-    known = catalogue.known[members].sum(axis=0)
+    carried, known = (cells.sum(axis=0) for cells in catalogue.labels_of(members))
+    own = catalogue.labels_of(np.array([row]))
     place = {name: column for column, name in enumerate(catalogue.names)}
 
     def label(name: str) -> list[Any]:
         column = place[name]
-        state = bool(catalogue.labels[row, column]) if catalogue.known[row, column] else None
+        state = bool(own[0][0, column]) if own[1][0, column] else None
         return [name, state, int(carried[column]), int(known[column])]
 
     heads = [
@@ -168,11 +167,13 @@ def image_details(catalogue: Catalogue, row: int, chosen: Mask, *, most: int) ->
 
 def weakest_ends(catalogue: Catalogue, code: int) -> list[int]:
     """Return the rows of the two images that the component's weakest link joins, or nothing."""
-    if catalogue.weakest is None or code not in catalogue.weakest.index:
+    weakest = catalogue.weakest
+    if weakest is None:
         return []
-    place = catalogue.weakest.index.get_loc(code)
-    ends = catalogue.weakest[["first", "second"]].to_numpy()[place]
-    return [int(row) for row in ends]
+    place = int(np.searchsorted(weakest.index, code))
+    if place == len(weakest) or weakest.index[place] != code:
+        return []
+    return [int(weakest[end].iloc[place]) for end in ("first", "second")]
 
 
 def text(value: Any) -> str:

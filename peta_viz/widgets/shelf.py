@@ -44,8 +44,8 @@ class Shelf:
             self.made_at = threshold_of(catalogue.links, catalogue.codes)
         self.threshold = self.made_at
         self.view: View = "components"
-        self.images: Rows = np.zeros(0, dtype=np.int64)
-        self.order = self.images
+        self.order: Rows = np.zeros(0, dtype=np.int64)
+        self._images: Rows | None = self.order
         self.notes: Mapping[Any, str] = {}
         self.chosen: Mask = np.zeros(len(catalogue), dtype=bool)
         self._only: Mask | None = None
@@ -68,7 +68,8 @@ class Shelf:
         self.notes = notes
         self._only = None
         if component_ids is not None:
-            chosen = self.base.components.index.isin(list(component_ids))
+            ids = component_ids if isinstance(component_ids, pd.Index) else list(component_ids)
+            chosen = self.base.components.index.isin(ids)
             self._only = chosen[self.base.codes]
 
     def arrange(self, view: View, filters: Filters, sort_by: str, *, descending: bool) -> None:
@@ -90,13 +91,29 @@ class Shelf:
         sort_by = sort_by if sort_by in self.shown.columns else ""
         if view == "components":
             order = component_order(self.shown, mask, sort_by, descending=descending)
-            images = self._all_members(order)
         elif view == "images":
-            order = images = image_order(self.shown, mask, sort_by, descending=descending)
+            order = image_order(self.shown, mask, sort_by, descending=descending)
         else:
             order = self._near_pairs(mask)
-            images = np.asarray(pd.unique(self._ends(order).ravel()))
-        self.view, self.order, self.images = view, order, images
+        self.view, self.order, self._images = view, order, None
+
+    @property
+    def images(self) -> Rows:
+        """The rows of the images on display, in that order; listed when first asked for."""
+        if self._images is None:
+            if self.view == "components":
+                self._images = self.shown.all_members(self.order)
+            elif self.view == "images":
+                self._images = self.order
+            else:
+                self._images = np.asarray(pd.unique(self._ends(self.order).ravel()))
+        return self._images
+
+    def count(self) -> int:
+        """Return how many images are on display."""
+        if self.view == "components":
+            return int(self.shown.components["size"].to_numpy()[self.order].sum())
+        return len(self.images)
 
     def frame(self, images: Rows) -> pd.DataFrame:
         """Return rows of the table of images."""
@@ -200,7 +217,7 @@ class Shelf:
             "results": [] if self.changed else result_names(base),
             "component_columns": self.shown.sortable,
             "image_columns": self.shown.sortable_images,
-            "aspect": float(np.median(base.aspects)),
+            "aspect": base.median_aspect,
             "pairs": links is not None,
             "lowest": float(np.floor(100 * links.similarity.min()) / 100) if known else 0.0,  # type: ignore[union-attr]
             "made_at": self.made_at,
@@ -209,7 +226,7 @@ class Shelf:
     def words(self) -> str:
         """Say what is on display."""
         sizes = self.shown.components["size"].to_numpy()
-        images = _of(len(self.images), len(self.base), "images")
+        images = _of(self.count(), len(self.base), "images")
         if self.view == "pairs":
             parts = [f"the {len(self.order):,} pairs nearest to {self.threshold:.3f}"]
         elif self.view == "images":
@@ -232,17 +249,13 @@ class Shelf:
             )
         return " · ".join(parts)
 
-    def _all_members(self, codes: Rows) -> Rows:
-        members = [self.shown.members(code) for code in codes]
-        return np.concatenate(members) if members else np.zeros(0, dtype=np.int64)
-
     def _between(self, first: int | None, last: int | None) -> Rows:
         places, there = (first, last), range(len(self.order))
         if first is None or last is None or first not in there or last not in there:
             raise ValueError(f"expected two places from 0 to {len(there) - 1}, but got {places}")
         part = self.order[min(first, last) : max(first, last) + 1]
         if self.view == "components":
-            return self._all_members(part)
+            return self.shown.all_members(part)
         return part if self.view == "images" else np.unique(self._ends(part))
 
     def _near_pairs(self, mask: Mask) -> Rows:
