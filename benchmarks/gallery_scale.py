@@ -52,7 +52,7 @@ ACTS = {
     "threshold": {"threshold": MOVED_TO},
 }
 PAGE = """\
-# The gallery at {largest:,} images
+# The gallery at up to {largest:,} images
 
 `{command}`, {machine}, one core used.
 No browser: the kernel's side, from the message that the front end sends to the answer with the
