@@ -52,7 +52,7 @@ ACTS = {
     "threshold": {"threshold": MOVED_TO},
 }
 PAGE = """\
-# The gallery at {largest:,} images
+# The gallery at up to {largest:,} images
 
 `{command}`, {machine}, one core used.
 No browser: the kernel's side, from the message that the front end sends to the answer with the
@@ -246,7 +246,7 @@ def main() -> None:
             sys.stderr.write(f"{count:,} {way}: {found[count, way]}\n")
     page = PAGE.format(
         largest=max(options.sizes),
-        command="python -m benchmarks.gallery_scale",
+        command=f"python -m benchmarks.gallery_scale --sizes {' '.join(map(str, options.sizes))}",
         machine=in_words(),
         table=table(found),
         stills=in_stills(),
