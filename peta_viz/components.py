@@ -108,8 +108,8 @@ def cluster(
     return _link(imageset, pairs, threshold)
 
 
-def default_threshold(vectors: Vectors | None) -> float:
-    """Return the threshold where none is given: 0.96, or 0.70 if there are `vectors`."""
+def default_threshold(vectors: Vectors | str | None) -> float:
+    """Return the threshold where none is given: 0.96, or 0.70 for vectors, or their network."""
     return FASTDUP_THRESHOLD if vectors is None else REID_THRESHOLD
 
 
