@@ -94,7 +94,7 @@ def fetch(url: str, *, timeout_s: float = 10.0, cache: str | Path | None = None)
     return target
 
 
-def read_bytes(url: str, *, timeout_s: float = 30.0) -> bytes:
+def read_bytes(url: str, *, timeout_s: float = 60.0) -> bytes:
     """Return what a URL names, without keeping it anywhere; the rest is as in `fetch`.
 
     Raises

@@ -248,5 +248,5 @@ def _import_ray(*, alone: bool) -> Any:
         import ray.data  # noqa: PLC0415
     except ImportError as error:
         raise MissingPartError("the engine 'ray' needs Ray: pip install 'peta-viz[ray]'") from error
-    logging.getLogger("ray.data").setLevel(logging.WARNING)
+    logging.getLogger("ray.data").setLevel(logging.ERROR)
     return ray

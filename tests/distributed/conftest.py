@@ -108,7 +108,7 @@ class Gate(ThreadingHTTPServer):
                 gate.asked.append(name)
                 if int(name[:3]) >= held_from and not gate.opened.is_set():
                     gate.held.release()
-                    gate.opened.wait(60)
+                    gate.opened.wait(240)
                 with suppress(OSError):
                     data = (folder / name).read_bytes()
                     self.send_response(200)

@@ -84,14 +84,14 @@ def test_a_node_is_killed_in_the_middle(
     # Both nodes have an image of theirs held: each of them is in the middle of a shard.
     raylet = next(p[0].process for k, p in second_node.all_processes.items() if k == "raylet")
     for _ in range(2):
-        assert gate.held.acquire(timeout=90)
+        assert gate.held.acquire(timeout=240)
     before = _finished(tmp_path / "work")
     assert 0 < len(before) < 12
     workers = psutil.Process(raylet.pid).children()
     assert any("ray::" in " ".join(worker.cmdline()) for worker in workers)
     os.kill(raylet.pid, signal.SIGKILL)
     gate.opened.set()
-    run.join(timeout=120)
+    run.join(timeout=240)
     assert len(_finished(tmp_path / "work")) == 12
     ((found, pairs),) = results
     assert _partition(found, pairs) == _partition(expected, expected_pairs)
@@ -112,14 +112,14 @@ def test_the_driver_is_killed_and_the_run_carried_on(
     )
     given = [str(tmp_path / "set"), str(networks[0]), str(work), cluster.address]
     driver = subprocess.Popen([sys.executable, "-c", code, *given])
-    assert gate.held.acquire(timeout=90)
+    assert gate.held.acquire(timeout=240)
     driver.send_signal(signal.SIGKILL)
     driver.wait()
     before = _finished(work)
     assert 0 < len(before) < 12
     gate.opened.set()
     gate.asked.clear()
-    subprocess.run([sys.executable, "-c", code, *given], check=True, timeout=120)
+    subprocess.run([sys.executable, "-c", code, *given], check=True, timeout=240)
     after = _finished(work)
     assert len(after) == 12
     assert {name: after[name] for name in before} == before
