@@ -95,6 +95,17 @@ def run(
             help="fastdup, or exact (needs --reid, and no fastdup).", rich_help_panel=_CLUSTER
         ),
     ] = "fastdup",
+    engine: Annotated[
+        str,
+        typer.Option(help="local, or ray (needs --reid): many machines.", rich_help_panel=_CLUSTER),
+    ] = "local",
+    ray_address: Annotated[
+        str | None,
+        typer.Option(
+            help="The address of a Ray cluster. Default: Ray is started on this machine alone.",
+            rich_help_panel=_CLUSTER,
+        ),
+    ] = None,
     clean: Annotated[
         list[str] | None,
         typer.Option(
@@ -168,6 +179,8 @@ def run(
         "threshold": threshold,
         "neighbours": neighbours,
         "backend": backend,
+        "engine": engine,
+        "ray_address": ray_address,
         "strategies": clean or ["component_pruning"],
         "weights": weights if weights in (None, "imagenet") else _absolute(Path(weights)),
         "targets": targets,
@@ -178,6 +191,7 @@ def run(
         "seed": seed,
         **_assignments(set_ or []),
     }
+    _check_engine(parameters)
     from peta_viz.pipeline import run_stages  # noqa: PLC0415 - help should not wait for papermill
 
     if parameters["root"] is None and parameters["table"] is None:
@@ -352,6 +366,22 @@ def main() -> None:
     except PetaVizError as error:
         typer.echo(f"peta-viz: {error}", err=True)
         sys.exit(1)
+
+
+def _check_engine(parameters: dict[str, Any]) -> None:
+    engine = parameters["engine"]
+    problems = []
+    if engine not in ("local", "ray"):
+        problems.append(f"expected local or ray, but got {engine!r}")
+    if engine == "ray" and parameters["reid"] is None:
+        problems.append(
+            "ray needs --reid NETWORK: fastdup's own features are computed on one machine only; "
+            "docs/components.md says where to get a network"
+        )
+    if engine != "ray" and parameters["ray_address"] is not None:
+        problems.append("--ray-address goes with --engine ray")
+    if problems:
+        raise InvalidDataError("--engine", problems)
 
 
 def _absolute(path: Path | None) -> str | None:

@@ -35,6 +35,7 @@ FASTDUP_THRESHOLD = 0.96
 REID_THRESHOLD = 0.70
 _EXHAUSTIVE_UP_TO = 20_000  # vectors that fastdup compares all with all
 _FIGURES = ["blur", "mean", "stdv"]
+NO_NUMBER = "its vector is not a number"
 _NO_FEATURES = "fastdup gave no features for it (it may be under 10×10 pixels)"
 
 
@@ -107,8 +108,8 @@ def cluster(
     return _link(imageset, pairs, threshold)
 
 
-def default_threshold(vectors: Vectors | None) -> float:
-    """Return the threshold where none is given: 0.96, or 0.70 if there are `vectors`."""
+def default_threshold(vectors: Vectors | str | None) -> float:
+    """Return the threshold where none is given: 0.96, or 0.70 for vectors, or their network."""
     return FASTDUP_THRESHOLD if vectors is None else REID_THRESHOLD
 
 
@@ -158,30 +159,57 @@ def find_pairs(
         imageset = _explain(imageset, np.ones(len(imageset), dtype=bool))
     else:
         lost = np.isnan(vectors).any(axis=1)
-        imageset = _explain(imageset, lost, otherwise="its vector is not a number")
-    rows = np.flatnonzero(imageset.images["problem"] == "")
-    own = None if vectors is None else vectors[rows]
+        imageset = _explain(imageset, lost, otherwise=NO_NUMBER)
+    usable = (imageset.images["problem"] == "").to_numpy()
     if backend == "exact":
-        assert own is not None
-        found, figures = nearest_pairs(own, neighbours), pd.DataFrame(index=range(len(rows)))
-    else:
-        paths = imageset.images["path"].to_numpy()[rows].tolist()
-        with _fastdup_folder(work_dir) as folder:
-            found, figures = _run_fastdup(folder, paths, own, threshold, neighbours)
+        assert vectors is not None
+        there = np.where(usable[:, None], vectors, np.float32(np.nan))
+        return with_pairs(imageset, nearest_pairs(there, neighbours))
+    rows = np.flatnonzero(usable)
+    own = None if vectors is None else vectors[rows]
+    paths = imageset.images["path"].to_numpy()[rows].tolist()
+    with _fastdup_folder(work_dir) as folder:
+        found, figures = _run_fastdup(folder, paths, own, threshold, neighbours)
     found = found.assign(first=rows[found["first"]], second=rows[found["second"]])
-    pairs = unique_pairs(len(imageset), found)
-
-    columns: dict[str, Any] = {"outlier_distance": _outlier_distance(len(imageset), pairs)}
+    columns: dict[str, Any] = {}
     for name in figures.columns:
         column = np.full(len(imageset), np.nan, dtype=np.float32)
         column[rows] = figures[name].to_numpy()
         columns[name] = column
+    imageset, pairs = with_pairs(imageset, found)
     imageset = imageset.with_columns(**columns)
     lost = np.zeros(len(imageset), dtype=bool)
     lost[rows] = figures.isna().any(axis=1)
-    imageset = _explain(imageset, lost, otherwise=_NO_FEATURES)
+    return _explain(imageset, lost, otherwise=_NO_FEATURES), pairs
+
+
+def with_pairs(imageset: ImageSet, found: pd.DataFrame) -> tuple[ImageSet, pd.DataFrame]:
+    """Put what a search found into the form of `find_pairs`.
+
+    Parameters
+    ----------
+    imageset
+        The images.
+    found
+        `first`, `second` (row numbers) and `similarity`, as `nearest_pairs` returns them.
+
+    Returns
+    -------
+    imageset : ImageSet
+        With `outlier_distance`.
+    pairs : DataFrame
+        As `find_pairs`.
+
+    """
+    pairs = unique_pairs(len(imageset), found)
+    imageset = imageset.with_columns(outlier_distance=_outlier_distance(len(imageset), pairs))
+    return imageset, named_pairs(imageset, pairs)
+
+
+def named_pairs(imageset: ImageSet, pairs: pd.DataFrame) -> pd.DataFrame:
+    """Return pairs of row numbers as pairs of `image_id`."""
     ids = imageset.images.index
-    return imageset, pairs.assign(first=ids[pairs["first"]], second=ids[pairs["second"]])
+    return pairs.assign(first=ids[pairs["first"]], second=ids[pairs["second"]])
 
 
 def near_pairs(
@@ -209,9 +237,7 @@ def near_pairs(
     """
     if vectors is None:
         return pairs[pairs["similarity"] > above]
-    ids = imageset.images.index
-    found = pairs_above(vectors, above)
-    return found.assign(first=ids[found["first"]], second=ids[found["second"]])
+    return named_pairs(imageset, pairs_above(vectors, above))
 
 
 def link(imageset: ImageSet, pairs: pd.DataFrame, threshold: float) -> ImageSet:

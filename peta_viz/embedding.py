@@ -64,19 +64,20 @@ def embed(
         If the network does not take one image of three channels.
 
     """
-    network = _load(Path(model), batch_size)
+    network = load_network(Path(model), batch_size)
     paths = imageset.images["path"].tolist()
     kept = Path(cache) / f"vectors-{_fingerprint(Path(model), paths)}.npy" if cache else None
     if kept and kept.is_file():
         return np.load(kept, allow_pickle=False)  # type: ignore[no-any-return]
-    vectors = _infer(network, paths, batch_size, progress=progress)
+    vectors = infer(network, paths, batch_size, progress=progress)
     if kept:
         with atomic(kept) as partial:
             np.save(partial, vectors)
     return vectors
 
 
-def _infer(network: Any, paths: list[str], batch_size: int, *, progress: bool) -> Vectors:
+def infer(network: Any, paths: list[str], batch_size: int, *, progress: bool = False) -> Vectors:
+    """Run what `load_network` returned over image files; the vectors are as in `embed`."""
     import openvino  # noqa: PLC0415 - already loaded by _load, without its telemetry
 
     height, width = (int(network.input(0).shape[axis]) for axis in (2, 3))
@@ -115,7 +116,15 @@ def _network_input(pixels: np.ndarray[Any, Any], batch_size: int) -> Vectors:
     return batch
 
 
-def _load(model: Path, batch_size: int) -> Any:
+def load_network(model: Path, batch_size: int, *, threads: int = 0) -> Any:
+    """Load a network for batches of `batch_size`, on so many threads; 0 means as many as suit.
+
+    Raises
+    ------
+    MissingPartError, InvalidDataError
+        As `embed`.
+
+    """
     if not model.is_file():
         raise MissingPartError(
             f"there is no network at {model}: docs/components.md says where to get one"
@@ -137,7 +146,8 @@ def _load(model: Path, batch_size: int) -> Any:
                 str(model), [f"expected one input of 1×3×height×width, but it takes {shape}"]
             )
         network.reshape([batch_size, *size])
-        return core.compile_model(network, "CPU", {"PERFORMANCE_HINT": "THROUGHPUT"})
+        options = {"INFERENCE_NUM_THREADS": threads} if threads else {}
+        return core.compile_model(network, "CPU", {"PERFORMANCE_HINT": "THROUGHPUT", **options})
     except (RuntimeError, IndexError) as error:
         raise InvalidDataError(str(model), [f"OpenVINO cannot load it ({error})"]) from error
 
@@ -157,10 +167,15 @@ def _without_telemetry() -> Iterator[None]:
             sys.modules[name] = before
 
 
-def _fingerprint(model: Path, paths: list[str]) -> str:
-    digest = hashlib.sha256(model.read_bytes())
+def network_files(model: Path) -> list[Path]:
+    """Return the files that a network consists of: an ``.xml`` has its ``.bin`` beside it."""
     weights = model.with_suffix(".bin")
-    if weights.is_file():
-        digest.update(weights.read_bytes())
+    return [model, weights] if weights.is_file() else [model]
+
+
+def _fingerprint(model: Path, paths: list[str]) -> str:
+    digest = hashlib.sha256()
+    for file in network_files(model):
+        digest.update(file.read_bytes())
     digest.update(content_of(paths).encode())
     return digest.hexdigest()[:16]

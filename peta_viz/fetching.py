@@ -7,6 +7,7 @@ import re
 import threading
 import time
 import uuid
+from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -33,6 +34,18 @@ def is_url(text: str) -> bool:
     (True, False, False)
     """
     return bool(_URL.match(text))
+
+
+def local_path(text: str) -> str:
+    """Return the path that a ``file://`` URL names, and everything else as it is.
+
+    >>> local_path("file:///folder/a.png"), local_path("folder/a.png"), local_path("s3://b/a.png")
+    ('/folder/a.png', 'folder/a.png', 's3://b/a.png')
+    """
+    match = _URL.match(text)
+    if not match or match[1].lower() not in _LOCAL or "::" in text:
+        return text
+    return str(fsspec.core.url_to_fs(text)[1])
 
 
 def fetch(url: str, *, timeout_s: float = 10.0, cache: str | Path | None = None) -> Path:
@@ -81,6 +94,24 @@ def fetch(url: str, *, timeout_s: float = 10.0, cache: str | Path | None = None)
     return target
 
 
+def read_bytes(url: str, *, timeout_s: float = 60.0) -> bytes:
+    """Return what a URL names, without keeping it anywhere; the rest is as in `fetch`.
+
+    Raises
+    ------
+    UnreadableImageError
+        As `fetch`.
+
+    """
+    scheme = _scheme(url)
+    try:
+        return b"".join(_chunks(url, scheme, timeout_s))
+    except UnreadableImageError:
+        raise
+    except Exception as error:
+        raise UnreadableImageError(url, _reason(error, scheme, timeout_s)) from error
+
+
 def _scheme(url: str) -> str:
     match = _URL.match(url)
     if not match:
@@ -92,19 +123,24 @@ def _scheme(url: str) -> str:
 
 
 def _download(url: str, scheme: str, target: Path, timeout_s: float) -> None:
+    with atomic(target) as partial, partial.open("wb") as file:
+        for chunk in _chunks(url, scheme, timeout_s):
+            file.write(chunk)
+
+
+def _chunks(url: str, scheme: str, timeout_s: float) -> Iterator[bytes]:
     deadline = time.monotonic() + timeout_s
-    with _stream(url, scheme, timeout_s) as source, atomic(target) as partial:
+    with _stream(url, scheme, timeout_s) as source:
         size = 0
-        with partial.open("wb") as file:
-            while chunk := source.read(_CHUNK_BYTES):
-                size += len(chunk)
-                if size > _MOST_BYTES:
-                    raise UnreadableImageError(url, f"it is larger than {_MOST_BYTES:,} bytes")
-                if time.monotonic() > deadline:
-                    raise TimeoutError
-                file.write(chunk)
-        if not size:
-            raise UnreadableImageError(url, "it is empty")
+        while chunk := source.read(_CHUNK_BYTES):
+            size += len(chunk)
+            if size > _MOST_BYTES:
+                raise UnreadableImageError(url, f"it is larger than {_MOST_BYTES:,} bytes")
+            if time.monotonic() > deadline:
+                raise TimeoutError
+            yield chunk
+    if not size:
+        raise UnreadableImageError(url, "it is empty")
 
 
 def _stream(url: str, scheme: str, timeout_s: float) -> BinaryIO:

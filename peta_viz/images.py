@@ -16,6 +16,7 @@ import pandas as pd
 from PIL import ExifTags, Image, UnidentifiedImageError
 
 from peta_viz.errors import UnreadableImageError
+from peta_viz.fetching import is_url, read_bytes
 
 Pixels: TypeAlias = np.ndarray[Any, np.dtype[np.uint8]]
 Source: TypeAlias = str | Path | bytes | BinaryIO
@@ -181,13 +182,13 @@ def inspect_headers(paths: "pd.Series[str]") -> pd.DataFrame:
     Parameters
     ----------
     paths
-        The files.
+        The files. URLs are left for later.
 
     Returns
     -------
     DataFrame
-        With the index of `paths`: `width` and `height` (int32 pixels, upright, 0 where unreadable)
-        and `problem` (text: the reason, or empty).
+        With the index of `paths`: `width` and `height` (int32 pixels, upright, 0 where unreadable
+        or a URL) and `problem` (text: the reason, or empty).
 
     """
     with ThreadPoolExecutor() as pool:
@@ -197,7 +198,7 @@ def inspect_headers(paths: "pd.Series[str]") -> pd.DataFrame:
 
 
 def problems_of(paths: Iterable[str]) -> list[str]:
-    """Decode each file and return the reason it fails, or an empty text where it does not."""
+    """Decode each file or URL; return the reason it fails, or an empty text where it does not."""
     with ThreadPoolExecutor() as pool:
         return list(pool.map(_problem_of, paths, chunksize=64))
 
@@ -210,7 +211,7 @@ def load_batch(
     Parameters
     ----------
     paths
-        The files, N of them.
+        The files or URLs, N of them.
     size
         ``(width, height)`` in pixels.
 
@@ -227,7 +228,7 @@ def load_batch(
     readable = np.ones(len(paths), dtype=bool)
     for row, path in enumerate(paths):
         try:
-            pixels[row] = np.asarray(open_rgb(path, size))
+            pixels[row] = np.asarray(_open_anywhere(path, size))
         except UnreadableImageError:
             readable[row] = False
     return pixels, readable
@@ -290,13 +291,19 @@ def _file_of(source: Source, name: str) -> Iterator[BinaryIO]:
 
 def _problem_of(path: str) -> str:
     try:
-        open_rgb(path)
+        _open_anywhere(path)
     except UnreadableImageError as error:
         return error.reason
     return ""
 
 
+def _open_anywhere(path: str, size: tuple[int, int] | None = None) -> Image.Image:
+    return open_rgb(read_bytes(path) if is_url(path) else path, size, name=path)
+
+
 def _header(path: str) -> tuple[int, int, str]:
+    if is_url(path):
+        return 0, 0, ""
     try:
         return *read_size(path), ""
     except UnreadableImageError as error:

@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 
 from peta_viz.arrow import HEADS_KEY, cells, label_names, labels_table
 from peta_viz.errors import InvalidDataError
+from peta_viz.fetching import is_url, local_path
 from peta_viz.files import atomic
 from peta_viz.images import inspect_headers
 
@@ -408,15 +409,21 @@ def _empty_cells(frame: pd.DataFrame, columns: Sequence[str]) -> list[tuple[str,
 
 
 def resolve_paths(paths: "pd.Series[str]", root: str | Path | None) -> tuple[list[str], list[str]]:
-    """Join paths to `root`, if there is one; also return those that would lead out of it."""
+    """Join paths to `root`, if there is one; also return those that would lead out of it.
+
+    URLs of other file systems stay as they are.
+    """
     if root is None:
         return paths.tolist(), []
     base = Path(root).absolute()
-    joined = [Path(_normal(base / name)) for name in paths]
+    names = [local_path(name) for name in paths]
+    joined = [name if is_url(name) else _normal(base / name) for name in names]
     outside = [
-        name for name, file in zip(paths, joined, strict=True) if not file.is_relative_to(base)
+        name
+        for name, file in zip(paths, joined, strict=True)
+        if not is_url(file) and not Path(file).is_relative_to(base)
     ]
-    return [str(file) for file in joined], outside
+    return joined, outside
 
 
 def _normal(path: Path) -> str:

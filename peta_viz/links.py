@@ -1,6 +1,7 @@
 """Similar pairs of images: finding them exactly, and what they connect above a threshold."""
 
 from bisect import bisect_left
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -18,7 +19,7 @@ Rows = np.ndarray[Any, np.dtype[np.int64]]
 Similarities = np.ndarray[Any, np.dtype[np.float32]]
 
 MELTED_SHARE = 0.05
-_BLOCK_BYTES = 256 * 2**20
+TILE = 2_048
 
 
 @dataclass(frozen=True, eq=False)
@@ -146,49 +147,89 @@ class Links:
         return (order + start).astype(np.int64)
 
 
-def nearest_pairs(
-    vectors: Vectors, neighbours: int, *, block_bytes: int = _BLOCK_BYTES
-) -> pd.DataFrame:
+@dataclass(frozen=True, eq=False)
+class Tile:
+    """Neighbouring rows of the vectors.
+
+    Parameters
+    ----------
+    start
+        The number of the first row.
+    unit
+        float32, shape ``(rows, features)``, as `normalised` returns.
+
+    """
+
+    start: int
+    unit: Vectors
+
+
+class Nearest:
+    """The nearest neighbours of the rows of one tile among all tiles that were added.
+
+    Parameters
+    ----------
+    rows
+        The tile.
+    neighbours
+        How many of each row are kept.
+
+    """
+
+    def __init__(self, rows: Tile, neighbours: int) -> None:
+        self._rows = rows
+        self._second = np.zeros((len(rows.unit), neighbours), dtype=np.int64)
+        self._similarity = np.full((len(rows.unit), neighbours), -np.inf, dtype=np.float32)
+
+    def add(self, others: Tile, block: Similarities) -> None:
+        """Take in another tile, with what `similarities` says of the two; order matters to ties."""
+        wanted = self._similarity.shape[1]
+        nearest = _greatest(block, wanted)
+        second = np.hstack([self._second, nearest + others.start])
+        similarity = np.hstack([self._similarity, np.take_along_axis(block, nearest, axis=1)])
+        kept = _greatest(similarity, wanted)
+        self._second = np.take_along_axis(second, kept, axis=1)
+        self._similarity = np.take_along_axis(similarity, kept, axis=1)
+
+    def pairs(self) -> pd.DataFrame:
+        """Return what was found, in the form of `nearest_pairs`."""
+        rows, places = np.nonzero(self._similarity > -np.inf)
+        return _frame(
+            rows + self._rows.start, self._second[rows, places], self._similarity[rows, places]
+        )
+
+
+def nearest_pairs(vectors: Vectors, neighbours: int, *, tile: int = TILE) -> pd.DataFrame:
     """Find the nearest neighbours of every vector by exact cosine search.
 
     Parameters
     ----------
     vectors
-        float32, shape ``(N, features)``; no NaN.
+        float32, shape ``(N, features)``. A row with NaN has no neighbours and is none.
     neighbours
         How many for each.
-    block_bytes
-        Memory for one block of similarities.
+    tile
+        Vectors are compared in blocks of so many with so many.
 
     Returns
     -------
     DataFrame
-        ``N × min(neighbours, N − 1)`` rows: `first`, `second` (row numbers) and `similarity`
-        (cosine, float32); sorted by `first`, neighbours of one in no particular order.
+        ``N × min(neighbours, N − 1)`` rows for N rows without NaN: `first`, `second` (row numbers)
+        and `similarity` (cosine, float32); sorted by `first`, neighbours of one in no particular
+        order.
 
     """
-    count = len(vectors)
-    wanted = min(neighbours, count - 1)
-    if wanted < 1:
-        return _frame(np.zeros(0, int), np.zeros(0, int), np.zeros(0, np.float32))
-    unit = _normalised(vectors)
-    height = max(1, block_bytes // (3 * 4 * count))
-    second = np.empty((count, wanted), dtype=np.int64)
-    similarity = np.empty((count, wanted), dtype=np.float32)
-    for start in range(0, count, height):
-        block = unit[start : start + height] @ unit.T
-        inside = np.arange(len(block))
-        block[inside, inside + start] = -np.inf
-        nearest = np.argpartition(block, -wanted, axis=1)[:, -wanted:]
-        second[start : start + height] = nearest
-        similarity[start : start + height] = np.take_along_axis(block, nearest, axis=1)
-    first = np.repeat(np.arange(count), wanted)
-    return _frame(first, second.ravel(), similarity.ravel())
+    tiles = list(_tiles(normalised(vectors), tile))
+    found = []
+    for rows in tiles:
+        nearest = Nearest(rows, neighbours)
+        for other in tiles:
+            nearest.add(other, similarities(rows, other))
+        found.append(nearest.pairs())
+    return pd.concat([no_pairs(), *found], ignore_index=True)
 
 
-def pairs_above(
-    vectors: Vectors, threshold: float, *, block_bytes: int = _BLOCK_BYTES
-) -> pd.DataFrame:
+def pairs_above(vectors: Vectors, threshold: float, *, tile: int = TILE) -> pd.DataFrame:
     """Find every pair of rows that is more similar than a threshold, by comparing all with all.
 
     Parameters
@@ -197,8 +238,8 @@ def pairs_above(
         float32, shape ``(N, features)``; a row with NaN has no pair.
     threshold
         Cosine similarity, compared as float32.
-    block_bytes
-        Memory for one block of similarities.
+    tile
+        As for `nearest_pairs`.
 
     Returns
     -------
@@ -206,14 +247,50 @@ def pairs_above(
         As `unique_pairs`.
 
     """
-    unit = np.nan_to_num(_normalised(vectors))
-    height = max(1, block_bytes // (3 * 4 * max(1, len(unit))))
-    parts = []
-    for start in range(0, len(unit), height):
-        block = unit[start : start + height] @ unit[start:].T
-        first, second = np.nonzero(block > np.float32(threshold))
-        parts.append(_frame(first + start, second + start, block[first, second]))
-    return unique_pairs(len(unit), pd.concat(parts, ignore_index=True))
+    tiles = list(_tiles(normalised(vectors), tile))
+    found = [
+        above(rows, other, similarities(rows, other), threshold)
+        for place, rows in enumerate(tiles)
+        for other in tiles[place:]
+    ]
+    return unique_pairs(len(vectors), pd.concat([no_pairs(), *found], ignore_index=True))
+
+
+def normalised(vectors: Vectors) -> Vectors:
+    """Return vectors of length 1 (float32); zeros stay zeros, rows with NaN stay NaN."""
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return np.asarray(vectors / np.where(lengths == 0, 1, lengths), dtype=np.float32)
+
+
+def similarities(rows: Tile, others: Tile) -> Similarities:
+    """Compare all rows of a tile with all of another.
+
+    The last bit of a product of matrices depends on their shapes. Every search, on one machine or
+    many, compares tiles of the same rows, and so finds the same similarities.
+
+    Returns
+    -------
+    ndarray
+        float32, shape ``(rows, others)``: the cosine; −inf where a vector has NaN, and of a row
+        with itself.
+
+    """
+    block = rows.unit @ others.unit.T
+    block[np.isnan(block)] = -np.inf
+    if rows.start == others.start:
+        np.fill_diagonal(block, -np.inf)
+    return np.asarray(block, dtype=np.float32)
+
+
+def above(rows: Tile, others: Tile, block: Similarities, threshold: float) -> pd.DataFrame:
+    """Return what is above a threshold in the similarities of two tiles, as row numbers."""
+    first, second = np.nonzero(block > np.float32(threshold))
+    return _frame(first + rows.start, second + others.start, block[first, second])
+
+
+def no_pairs() -> pd.DataFrame:
+    """Return a frame of pairs (`first`, `second`, `similarity`) without any."""
+    return _frame(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, np.float32))
 
 
 def find_rows(index: pd.Index, ids: "pd.Series[Any]") -> Rows:
@@ -310,9 +387,16 @@ def suggest_threshold(links: Links, share: float = MELTED_SHARE) -> float | None
     return thresholds[place] if place < len(thresholds) else None
 
 
-def _normalised(vectors: Vectors) -> Vectors:
-    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return np.asarray(vectors / np.where(lengths == 0, 1, lengths), dtype=np.float32)
+def _tiles(unit: Vectors, height: int) -> Iterator[Tile]:
+    for start in range(0, len(unit), height):
+        yield Tile(start, unit[start : start + height])
+
+
+def _greatest(values: Similarities, most: int) -> Rows:
+    """Return the places of the `most` greatest of each row, in no particular order."""
+    if values.shape[1] <= most:
+        return np.broadcast_to(np.arange(values.shape[1]), values.shape)
+    return np.argpartition(values, -most, axis=1)[:, -most:]
 
 
 def _frame(first: Rows, second: Rows, similarity: Similarities) -> pd.DataFrame:

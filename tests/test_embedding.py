@@ -69,8 +69,8 @@ def test_the_cache_is_used_until_a_file_changes(imageset, network, tmp_path, wri
 
 def test_openvino_does_not_report_itself(network):
     code = (
-        "import sys; from peta_viz.embedding import _load; from pathlib import Path; "
-        f"_load(Path({str(network)!r}), 1); "
+        "import sys; from peta_viz.embedding import load_network; from pathlib import Path; "
+        f"load_network(Path({str(network)!r}), 1); "
         "print([m for m in sys.modules if m.startswith('openvino_telemetry')])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

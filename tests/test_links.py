@@ -153,8 +153,8 @@ def test_nearest_pairs_are_those_of_brute_force_whatever_the_block():
     similarity = unit @ unit.T
     np.fill_diagonal(similarity, -1)
     expected = {(i, j) for i in range(27) for j in np.argsort(-similarity[i])[:4]}
-    for block_bytes in (1, 700, 2**20):
-        pairs = nearest_pairs(vectors, 4, block_bytes=block_bytes)
+    for tile in (1, 5, 27, 2_048):
+        pairs = nearest_pairs(vectors, 4, tile=tile)
         assert set(zip(pairs["first"], pairs["second"], strict=True)) == expected
         np.testing.assert_allclose(
             pairs["similarity"], similarity[pairs["first"], pairs["second"]], atol=1e-6
@@ -164,6 +164,19 @@ def test_nearest_pairs_are_those_of_brute_force_whatever_the_block():
 def test_nearest_pairs_of_one_or_of_zeros():
     assert len(nearest_pairs(np.ones((1, 4), np.float32), 5)) == 0
     assert nearest_pairs(np.zeros((3, 4), np.float32), 5)["similarity"].tolist() == [0] * 6
+
+
+@pytest.mark.parametrize("tile", [2, 2_048])
+def test_a_vector_that_is_not_a_number_has_no_neighbours_and_is_none(tile):
+    vectors = np.random.default_rng(0).normal(size=(9, 8)).astype(np.float32)
+    vectors[4, 2] = np.nan
+    pairs = nearest_pairs(vectors, 20, tile=tile)
+    others = [row for row in range(9) if row != 4]
+    expected = [(a, b) for a in others for b in others if a != b]
+    found = zip(pairs["first"], pairs["second"], strict=True)
+    assert sorted(found) == expected
+    assert pairs["first"].is_monotonic_increasing
+    assert (pairs.dtypes.astype(str) == ["int64", "int64", "float32"]).all()
 
 
 def test_connect_numbers_by_first_node():
@@ -176,12 +189,12 @@ def test_no_threshold_helps_when_all_images_are_one():
     assert suggest_threshold(Links.of(pd.RangeIndex(50), pairs)) is None
 
 
-@pytest.mark.parametrize("block_bytes", [1, 5_000, 2**20])
-def test_pairs_above_are_those_of_brute_force_whatever_the_block(block_bytes):
+@pytest.mark.parametrize("tile", [1, 7, 2_048])
+def test_pairs_above_are_those_of_brute_force_whatever_the_block(tile):
     rng = np.random.default_rng(0)
     vectors = rng.normal(size=(60, 8)).astype(np.float32)
     vectors[7] = np.nan
-    found = pairs_above(vectors, 0.4, block_bytes=block_bytes)
+    found = pairs_above(vectors, 0.4, tile=tile)
     unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
     similarity = np.triu(unit @ unit.T, 1)
     expected = {(i, j) for i, j in np.argwhere(similarity > 0.4).tolist()}
