@@ -265,8 +265,8 @@ def normalised(vectors: Vectors) -> Vectors:
 def similarities(rows: Tile, others: Tile) -> Similarities:
     """Compare all rows of a tile with all of another.
 
-    The last bit of a product of matrices depends on their shapes. Every search, on one machine or
-    many, compares tiles of the same rows, and so finds the same similarities.
+    What a product of matrices gives depends, in its last bits, on their shapes. Every search, on
+    one machine or many, compares tiles of the same rows.
 
     Returns
     -------

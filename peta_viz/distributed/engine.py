@@ -68,7 +68,7 @@ def find_pairs_ray(
         started on this machine, listens on its loopback only, and stops in the end.
     shard_images
         Images per file and task. With the default, `find_pairs` compares blocks of the same shape
-        and finds the same similarities to the last bit.
+        and finds the same similarities, but for the last bit of a few.
     progress
         Show progress bars on standard error.
 

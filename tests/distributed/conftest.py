@@ -37,8 +37,9 @@ def cluster():
     """A head with one CPU; `add_node` gives it another node."""
     before = dict(os.environ)
     os.environ.update(PATIENT)
-    utilities = pytest.importorskip("ray.cluster_utils")
-    found = utilities.Cluster()
+    from ray.cluster_utils import Cluster  # noqa: PLC0415 - once its environment is there
+
+    found = Cluster()
     add(found)
     yield found
     found.shutdown()
