@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 from typing import Any
 
-import faiss
 import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
 from peta_viz.embedding import Vectors
+from peta_viz.links import normalised
 
 Rows = np.ndarray[Any, np.dtype[np.int64]]
 
@@ -16,7 +16,7 @@ EXACT_UP_TO = 100_000  # images; up to here comparing all with all takes minutes
 _LINKS = 32
 _EFFORT = 80  # while building
 _LEAST_EFFORT, _MOST_EFFORT = 32, 1_024
-_ASKED = 1_000  # vectors whose neighbours are looked up exactly
+ASKED = 1_000  # vectors whose neighbours are looked up exactly
 _BLOCK = 20_000
 
 
@@ -70,8 +70,9 @@ def approximate_pairs(
         With the recall that was reached, which may be less than what was wanted.
 
     """
-    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-    unit = np.ascontiguousarray(vectors / np.where(lengths == 0, 1, lengths), dtype=np.float32)
+    import faiss  # noqa: PLC0415 - only large sets need it
+
+    unit = np.ascontiguousarray(normalised(vectors))
     count, features = unit.shape
     wanted = min(neighbours, count - 1)
     index = faiss.IndexHNSWFlat(features, _LINKS, faiss.METRIC_INNER_PRODUCT)
@@ -103,8 +104,10 @@ def approximate_pairs(
 
 def _tune(index: Any, unit: Vectors, wanted: int, recall: float, seed: int) -> float:
     """Raise the effort until the search finds the share that is wanted; return what it finds."""
+    import faiss  # noqa: PLC0415
+
     rng = np.random.default_rng(seed)
-    rows = np.sort(rng.choice(len(unit), min(_ASKED, len(unit)), replace=False))
+    rows = np.sort(rng.choice(len(unit), min(ASKED, len(unit)), replace=False))
     asked = unit[rows]
     found, places = faiss.knn(asked, unit, wanted + 1, metric=faiss.METRIC_INNER_PRODUCT)
     true, _ = _without_itself(rows, places, found)

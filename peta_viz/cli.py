@@ -92,7 +92,8 @@ def run(
     backend: Annotated[
         str,
         typer.Option(
-            help="fastdup, or exact (needs --reid, and no fastdup).", rich_help_panel=_CLUSTER
+            help="fastdup, or with --reid: exact, approximate, auto (exact up to 100,000 images).",
+            rich_help_panel=_CLUSTER,
         ),
     ] = "fastdup",
     engine: Annotated[

@@ -10,11 +10,12 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 import pandas as pd
 
+from peta_viz.approximate import ASKED, EXACT_UP_TO, approximate_pairs
 from peta_viz.embedding import Vectors
 from peta_viz.errors import InvalidDataError, MissingPartError
 from peta_viz.images import problems_of
@@ -29,7 +30,7 @@ from peta_viz.links import (
     unique_pairs,
 )
 
-Backend = Literal["fastdup", "exact"]
+Backend = Literal["fastdup", "exact", "approximate", "auto"]
 
 FASTDUP_THRESHOLD = 0.96
 REID_THRESHOLD = 0.70
@@ -72,8 +73,9 @@ def cluster(
         How many nearest neighbours of each image are looked at; by default 2 for fastdup's own
         features (its default) and 20 for `vectors`.
     backend
-        ``"fastdup"``, or ``"exact"``: a blocked matrix product that needs `vectors`, takes bounded
-        memory and gives the same components.
+        ``"fastdup"``; or without it, by `vectors`: ``"exact"`` compares all with all, in bounded
+        memory, and gives the same components; ``"approximate"`` finds 99 % of the neighbours by a
+        graph of vectors; ``"auto"`` is exact up to 100,000 images and approximate beyond.
     work_dir
         Folder for fastdup's own files, replaced; a temporary one by default.
 
@@ -141,7 +143,8 @@ def find_pairs(
         and `contrast` (standard deviation).
     pairs : DataFrame
         `first` and `second` (text: `image_id`, the first one earlier in the image set) and
-        `similarity` (cosine, float32): each unordered pair once, greatest similarity first.
+        `similarity` (cosine, float32): each unordered pair once, greatest similarity first. Their
+        ``attrs["search"]`` says in words how they were found.
 
     Raises
     ------
@@ -161,10 +164,12 @@ def find_pairs(
         lost = np.isnan(vectors).any(axis=1)
         imageset = _explain(imageset, lost, otherwise=NO_NUMBER)
     usable = (imageset.images["problem"] == "").to_numpy()
-    if backend == "exact":
+    if backend != "fastdup":
         assert vectors is not None
-        there = np.where(usable[:, None], vectors, np.float32(np.nan))
-        return with_pairs(imageset, nearest_pairs(there, neighbours))
+        found, search = _search(vectors, usable, neighbours, backend)
+        imageset, pairs = with_pairs(imageset, found)
+        pairs.attrs["search"] = search
+        return imageset, pairs
     rows = np.flatnonzero(usable)
     own = None if vectors is None else vectors[rows]
     paths = imageset.images["path"].to_numpy()[rows].tolist()
@@ -177,10 +182,26 @@ def find_pairs(
         column[rows] = figures[name].to_numpy()
         columns[name] = column
     imageset, pairs = with_pairs(imageset, found)
+    pairs.attrs["search"] = "by fastdup"
     imageset = imageset.with_columns(**columns)
     lost = np.zeros(len(imageset), dtype=bool)
     lost[rows] = figures.isna().any(axis=1)
     return _explain(imageset, lost, otherwise=_NO_FEATURES), pairs
+
+
+def _search(
+    vectors: Vectors, usable: "np.ndarray[Any, np.dtype[np.bool_]]", neighbours: int, backend: str
+) -> tuple[pd.DataFrame, str]:
+    """Find nearest neighbours among the usable vectors; return them, and in words how."""
+    rows = np.flatnonzero(usable)
+    if backend == "exact" or (backend == "auto" and len(rows) <= EXACT_UP_TO):
+        there = np.where(usable[:, None], vectors, np.float32(np.nan))
+        return nearest_pairs(there, neighbours), "by comparing all with all"
+    found = approximate_pairs(vectors[rows], neighbours)
+    pairs = found.pairs.assign(first=rows[found.pairs["first"]], second=rows[found.pairs["second"]])
+    asked = min(ASKED, len(rows))
+    words = f"which finds {found.recall:.1%} of them, measured on {asked:,} images"
+    return pairs, f"by a graph of vectors, {words}"
 
 
 def with_pairs(imageset: ImageSet, found: pd.DataFrame) -> tuple[ImageSet, pd.DataFrame]:
@@ -227,7 +248,8 @@ def near_pairs(
     above
         Similarity.
     vectors
-        Those of `embed`, rows as in `imageset`: with them all are compared with all.
+        Those of `embed`, rows as in `imageset`: with them all are compared with all, up to 100,000
+        images.
 
     Returns
     -------
@@ -235,7 +257,7 @@ def near_pairs(
         In the form of `pairs`.
 
     """
-    if vectors is None:
+    if vectors is None or len(vectors) > EXACT_UP_TO:
         return pairs[pairs["similarity"] > above]
     return named_pairs(imageset, pairs_above(vectors, above))
 
@@ -291,10 +313,11 @@ def _check(
     problems = _threshold_problems(threshold)
     if neighbours < 1:
         problems.append(f"neighbours must be 1 or more, but is {neighbours}")
-    if backend not in ("fastdup", "exact"):
-        problems.append(f"backend must be 'fastdup' or 'exact', but is {backend!r}")
-    if backend == "exact" and vectors is None:
-        problems.append("backend='exact' needs vectors=…, such as embed(imageset, model) returns")
+    if backend not in get_args(Backend):
+        problems.append(f"backend must be one of {', '.join(get_args(Backend))}, not {backend!r}")
+    elif backend != "fastdup" and vectors is None:
+        words = f"backend={backend!r} needs vectors=…, such as embed(imageset, model) returns"
+        problems.append(words)
     if vectors is not None and (vectors.ndim != 2 or len(vectors) != len(imageset)):  # noqa: PLR2004
         problems.append(
             f"vectors must have the shape ({len(imageset)}, features), but have {vectors.shape}"

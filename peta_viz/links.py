@@ -181,13 +181,19 @@ class Nearest:
         self._second = np.zeros((len(rows.unit), neighbours), dtype=np.int64)
         self._similarity = np.full((len(rows.unit), neighbours), -np.inf, dtype=np.float32)
 
-    def add(self, others: Tile, block: Similarities) -> None:
-        """Take in another tile, with what `similarities` says of the two; order matters to ties."""
+    def add(self, others: Tile) -> None:
+        """Take in another tile; their order matters where similarities are equal."""
+        import faiss  # noqa: PLC0415 - not everybody who needs links searches
+
         wanted = self._similarity.shape[1]
-        nearest = _greatest(block, wanted)
-        second = np.hstack([self._second, nearest + others.start])
-        similarity = np.hstack([self._similarity, np.take_along_axis(block, nearest, axis=1)])
-        kept = _greatest(similarity, wanted)
+        metric = faiss.METRIC_INNER_PRODUCT
+        found, places = faiss.knn(self._rows.unit, others.unit, wanted + 1, metric=metric)
+        # Itself, or nothing: there are fewer, or it has NaN.
+        itself = places + others.start == np.arange(len(places))[:, None] + self._rows.start
+        found[itself | (places < 0)] = -np.inf
+        second = np.hstack([self._second, places + others.start])
+        similarity = np.hstack([self._similarity, found])
+        kept = np.argpartition(similarity, -wanted, axis=1)[:, -wanted:]
         self._second = np.take_along_axis(second, kept, axis=1)
         self._similarity = np.take_along_axis(similarity, kept, axis=1)
 
@@ -224,7 +230,7 @@ def nearest_pairs(vectors: Vectors, neighbours: int, *, tile: int = TILE) -> pd.
     for rows in tiles:
         nearest = Nearest(rows, neighbours)
         for other in tiles:
-            nearest.add(other, similarities(rows, other))
+            nearest.add(other)
         found.append(nearest.pairs())
     return pd.concat([no_pairs(), *found], ignore_index=True)
 
@@ -249,9 +255,7 @@ def pairs_above(vectors: Vectors, threshold: float, *, tile: int = TILE) -> pd.D
     """
     tiles = list(_tiles(normalised(vectors), tile))
     found = [
-        above(rows, other, similarities(rows, other), threshold)
-        for place, rows in enumerate(tiles)
-        for other in tiles[place:]
+        above(rows, other, threshold) for place, rows in enumerate(tiles) for other in tiles[place:]
     ]
     return unique_pairs(len(vectors), pd.concat([no_pairs(), *found], ignore_index=True))
 
@@ -262,29 +266,19 @@ def normalised(vectors: Vectors) -> Vectors:
     return np.asarray(vectors / np.where(lengths == 0, 1, lengths), dtype=np.float32)
 
 
-def similarities(rows: Tile, others: Tile) -> Similarities:
-    """Compare all rows of a tile with all of another.
-
-    What a product of matrices gives depends, in its last bits, on their shapes. Every search, on
-    one machine or many, compares tiles of the same rows.
+def above(rows: Tile, others: Tile, threshold: float) -> pd.DataFrame:
+    """Compare a tile with itself or a later one, and return what is above a threshold.
 
     Returns
     -------
-    ndarray
-        float32, shape ``(rows, others)``: the cosine; −inf where a vector has NaN, and of a row
-        with itself.
+    DataFrame
+        `first`, `second` (row numbers, ``first < second``) and `similarity`, each pair once.
 
     """
     block = rows.unit @ others.unit.T
-    block[np.isnan(block)] = -np.inf
-    if rows.start == others.start:
-        np.fill_diagonal(block, -np.inf)
-    return np.asarray(block, dtype=np.float32)
-
-
-def above(rows: Tile, others: Tile, block: Similarities, threshold: float) -> pd.DataFrame:
-    """Return what is above a threshold in the similarities of two tiles, as row numbers."""
     first, second = np.nonzero(block > np.float32(threshold))
+    once = first + rows.start < second + others.start
+    first, second = first[once], second[once]
     return _frame(first + rows.start, second + others.start, block[first, second])
 
 
@@ -390,13 +384,6 @@ def suggest_threshold(links: Links, share: float = MELTED_SHARE) -> float | None
 def _tiles(unit: Vectors, height: int) -> Iterator[Tile]:
     for start in range(0, len(unit), height):
         yield Tile(start, unit[start : start + height])
-
-
-def _greatest(values: Similarities, most: int) -> Rows:
-    """Return the places of the `most` greatest of each row, in no particular order."""
-    if values.shape[1] <= most:
-        return np.broadcast_to(np.arange(values.shape[1]), values.shape)
-    return np.argpartition(values, -most, axis=1)[:, -most:]
 
 
 def _frame(first: Rows, second: Rows, similarity: Similarities) -> pd.DataFrame:

@@ -224,6 +224,20 @@ def test_rounding_in_fastdups_table_does_not_move_a_component():
     assert (pairs["similarity"].astype("float32") > np.float32(0.7)).tolist() == [True, False]
 
 
+def test_large_sets_are_searched_by_a_graph_and_it_is_said(pictures, monkeypatch):
+    vectors = _vectors(10, 3)
+    vectors[4] = np.nan
+    exact, exact_pairs = find_pairs(pictures, vectors=vectors, neighbours=4, backend="auto")
+    assert exact_pairs.attrs["search"] == "by comparing all with all"
+    components = link(exact, exact_pairs, 0.9).images["component_id"].tolist()
+    monkeypatch.setattr("peta_viz.components.EXACT_UP_TO", 10)
+    for backend in ("auto", "approximate"):
+        found, pairs = find_pairs(pictures, vectors=vectors, neighbours=4, backend=backend)
+        assert "finds 100.0% of them, measured on 29 images" in pairs.attrs["search"]
+        assert found.images["problem"].tolist() == exact.images["problem"].tolist()
+        assert link(found, pairs, 0.9).images["component_id"].tolist() == components
+
+
 def test_options_that_cannot_be_are_told_together(pictures):
     with pytest.raises(InvalidDataError) as caught:
         cluster(pictures, threshold=2, neighbours=0, backend="exact")

@@ -19,7 +19,7 @@ from peta_viz.distributed.store import Store, pairs_table, vectors_of, vectors_t
 from peta_viz.embedding import infer, load_network
 from peta_viz.fetching import is_url
 from peta_viz.images import problems_of
-from peta_viz.links import Nearest, Tile, above, no_pairs, normalised, similarities
+from peta_viz.links import Nearest, Tile, above, no_pairs, normalised
 
 _Given = TypeVar("_Given")
 _Got = TypeVar("_Got")
@@ -146,10 +146,9 @@ def search_block(plan: Plan, search: Search, number: int) -> None:
     near: list[pd.DataFrame] = []
     for others in _ahead(lambda shard: _tile(plan, shard), plan.shards):
         for rows, nearest in zip(block, found, strict=True):
-            compared = similarities(rows, others)
-            nearest.add(others, compared)
+            nearest.add(others)
             if search.near is not None and others.start >= rows.start:
-                near.append(above(rows, others, compared, search.near))
+                near.append(above(rows, others, search.near))
     near_at.write_table(shard_name(number), _joined(near), stamp)
     nearest_at.write_table(shard_name(number), _joined(one.pairs() for one in found), stamp)
 

@@ -35,7 +35,7 @@ def test_a_block_that_is_there_is_not_searched_again(imageset, networks, tmp_pat
     plan = _prepare(imageset, networks[0], Store.at(tmp_path), 20)
     search = _search_for([work.embed_shard(plan, n) for n in plan.shards], 3, None)
     work.search_block(plan, search, 0)
-    monkeypatch.setattr(work, "similarities", None)
+    monkeypatch.setattr(work, "Nearest", None)
     work.search_block(plan, search, 0)
     with pytest.raises(TypeError):
         work.search_block(plan, search, 1)
