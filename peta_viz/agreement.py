@@ -3,13 +3,14 @@
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Literal
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import pandas as pd
 
 from peta_viz.errors import InvalidDataError
 from peta_viz.imageset import ImageSet
-from peta_viz.tally import Floats, Ints, Tally, unpack
+from peta_viz.tally import Floats, Groups, Ints, Tally, pack, unpack
 
 Measure = Literal["disagreement", "std", "variance", "geometric_variance", "cubic_variance"]
 MEASURES: tuple[Measure, ...] = (
@@ -23,6 +24,7 @@ FlagRule = Callable[[pd.DataFrame], "pd.Series[bool]"]
 
 _ROUNDING = 1e-12  # what is smaller is the rounding of equal ratios
 _AT_ONCE = 8192  # components whose ratios are in memory together
+_FOUND: "WeakKeyDictionary[ImageSet, Tally]" = WeakKeyDictionary()
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,13 +80,23 @@ def count_labels(imageset: ImageSet) -> LabelCounts:
 def tally_of(imageset: ImageSet) -> Tally:
     """Return the labels of all images as bits, joined by component.
 
+    What was found for this image set before is used again, if its labels and components are still
+    the same: they are compared, because frames can be written into.
+
     Raises
     ------
     InvalidDataError
         If the image set has no `component_id` yet.
 
     """
-    return Tally.of(imageset, component_ids(imageset))
+    components = component_ids(imageset)
+    labels, known = pack(imageset.labels.to_numpy(bool)), pack(imageset.known.to_numpy(bool))
+    before = _FOUND.get(imageset)
+    if before is not None and before.is_of(components, labels, known):
+        return before
+    tally = Tally(Groups.of(components), imageset.labels.shape[1], labels, known)
+    _FOUND[imageset] = tally
+    return tally
 
 
 def component_ids(imageset: ImageSet) -> Ints:

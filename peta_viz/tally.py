@@ -7,16 +7,13 @@ only cells on which a component is not of one mind are counted.
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
 from scipy import sparse
 
 from peta_viz.grouping import group_rows, number_components
-
-if TYPE_CHECKING:
-    from peta_viz.imageset import ImageSet
 
 Mask = np.ndarray[Any, np.dtype[np.bool_]]
 Bits = np.ndarray[Any, np.dtype[np.uint64]]
@@ -85,11 +82,10 @@ class Tally:
     labels: Bits
     known: Bits
 
-    @classmethod
-    def of(cls, imageset: "ImageSet", components: Ints) -> Self:
-        """Take the labels of an image set, with the `component_id` of every image."""
-        labels, known = imageset.labels.to_numpy(bool), imageset.known.to_numpy(bool)
-        return cls(Groups.of(components), labels.shape[1], pack(labels), pack(known))
+    def is_of(self, components: Ints, labels: Bits, known: Bits) -> bool:
+        """Say whether it is of these images, by `component_id` and bits."""
+        same = np.array_equal(self.labels, labels) and np.array_equal(self.known, known)
+        return same and np.array_equal(self.groups.ids[self.groups.codes], components)
 
     @cached_property
     def carried(self) -> Bits:

@@ -166,3 +166,19 @@ def test_an_image_set_without_labels_agrees():
     imageset = random_set(6, 10, 0, 3)
     assert not measure_components(imageset)["contested"].any()
     assert clean(imageset, [*RULES, ComponentPruning(Flag(absolute=0.1))]).changes.empty
+
+
+def test_what_is_written_into_a_frame_is_seen():
+    imageset = random_set(8, 30, 5, 6)
+    assert measure_components(imageset).equals(measure_components(imageset))
+    first = imageset.images.index[0]
+    for frame, column, value in (
+        (imageset.known, "l0", not imageset.known.iloc[0, 0]),
+        (imageset.images, "component_id", 1000),
+    ):
+        if column == "l0":
+            imageset.labels.loc[first, column] = False
+        frame.loc[first, column] = value
+        found = measure_components(imageset)
+        expected = naive_measures(imageset)
+        pd.testing.assert_frame_equal(found, expected, check_names=False, atol=1e-12, rtol=1e-12)
