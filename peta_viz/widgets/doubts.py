@@ -209,7 +209,8 @@ def _table(imageset: ImageSet, doubts: pd.DataFrame) -> pd.DataFrame:
         }
     )
     kept = (wrong > _EVEN) & known & (carried != (table["suggested"] == YES))
-    return table[kept].sort_values("wrong", ascending=False, kind="stable")
+    found: pd.DataFrame = table.loc[kept.to_numpy()]
+    return found.sort_values("wrong", ascending=False, kind="stable")
 
 
 def _without_echoes(imageset: ImageSet, table: pd.DataFrame) -> pd.DataFrame:
