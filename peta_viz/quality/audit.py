@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
-from peta_viz.agreement import measure_components
+from peta_viz.agreement import component_ids, measure_components
 from peta_viz.components import default_threshold, find_pairs, link
 from peta_viz.curation.reading import LOG_FILE
 from peta_viz.embedding import embed
@@ -16,6 +17,8 @@ from peta_viz.quality.reading import keep_vectors, quality_of_run
 from peta_viz.quality.scores import LabelQuality
 from peta_viz.sources import guess_columns, read_table
 from peta_viz.widgets.curator import Curator
+
+_EVEN = 0.5  # likelier wrong than right below it
 
 
 def audit(
@@ -31,7 +34,7 @@ def audit(
     threshold: float | None = None,
     person: str = "",
 ) -> Curator:
-    """Show the groups of near-identical images whose labels are most worth a look.
+    """Show the groups of near-identical images, and single images, most worth a look.
 
     Parameters
     ----------
@@ -56,7 +59,7 @@ def audit(
     -------
     Curator
         With the groups in its queue, those first in which most labels are expected to be wrong,
-        or that likely hold different things.
+        or that likely hold different things; each with what is likely wrong of it, and why.
 
     Raises
     ------
@@ -70,6 +73,7 @@ def audit(
     else:
         group(found, folder, reid=reid, threshold=threshold)
     quality = quality_of_run(folder)
+    doubted = int((quality.scores.to_numpy() < _EVEN).sum())
     return Curator(
         quality.imageset,
         Path(folder) / LOG_FILE,
@@ -78,6 +82,7 @@ def audit(
         ),
         queue=worst_groups(quality).head(groups),
         pairs=pd.read_parquet(Path(folder) / "pairs.parquet"),
+        doubts=quality.worst(doubted),
         name="audit",
         person=person,
     )
@@ -120,11 +125,14 @@ def worst_groups(quality: LabelQuality) -> pd.DataFrame:
     -------
     DataFrame
         `component_id` and `score`, greatest first: the labels expected to be wrong, and one more
-        if the images show different things; of components whose images do not all agree.
+        if the images show different things; of components, also of one image, that are contested
+        or hold a label that is likelier wrong than right.
 
     """
     contested = measure_components(quality.imageset)["contested"]
-    own = quality.components[contested.reindex(quality.components.index).to_numpy()]
+    doubted = (quality.scores.to_numpy() < _EVEN).any(axis=1)
+    doubted = np.isin(contested.index, component_ids(quality.imageset)[doubted])
+    own = quality.components.loc[contested.index[contested.to_numpy() | doubted]]
     score = (own["wrong_labels"] + own["different"]).astype("float64")
     ordered = score.sort_values(ascending=False, kind="stable")
     return pd.DataFrame({"component_id": ordered.index, "score": ordered.to_numpy()})

@@ -8,10 +8,10 @@ import pandas as pd
 from peta_viz.agreement import measure_components
 from peta_viz.files import atomic, write_text
 from peta_viz.markup import POLICY, templates
+from peta_viz.quality.reading import WORST_FILE
 from peta_viz.quality.scores import LabelQuality
 from peta_viz.stills import read_pictures, show_components
 
-WORST_FILE = "worst_labels.csv"
 PAGE_FILE = "worst_labels.html"
 _DIFFERENT = 0.5
 _LARGE_PX, _SMALL_PX = 160, 80

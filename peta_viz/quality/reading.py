@@ -11,6 +11,7 @@ from peta_viz.imageset import ImageSet
 from peta_viz.quality.scores import LabelQuality, label_quality
 
 VECTORS_FILE = "vectors.npy"
+WORST_FILE = "worst_labels.csv"
 
 
 def keep_vectors(folder: str | Path, vectors: Vectors | None) -> None:
@@ -40,3 +41,20 @@ def quality_of_run(folder: str | Path) -> LabelQuality:
         np.load(vectors, allow_pickle=False) if vectors.is_file() else None,
         pairs=pd.read_parquet(folder / "pairs.parquet"),
     )
+
+
+def read_worst(folder: str | Path) -> pd.DataFrame | None:
+    """Read the list of likely wrong labels of a run, as `LabelQuality.worst` returned it.
+
+    Returns
+    -------
+    DataFrame or None
+        None if there is no list.
+
+    """
+    file = Path(folder) / WORST_FILE
+    if not file.is_file():
+        return None
+    words = dict.fromkeys(["image_id", "head", "label", "value", "suggested", "reason"], "str")
+    # What is called NA, or 007, is called so.
+    return pd.read_csv(file, dtype=words, keep_default_na=False)

@@ -48,12 +48,16 @@ class Curator(Answering):
     name
         Of the queue; by it the place is kept, and acts say which queue they belong to.
     blind
-        For judging experiments: hide predictions, flags, scores, sources and other people's
+        For judging experiments: hide predictions, doubts, flags, scores, sources and other people's
         decisions.
     pairs
         As for `Gallery`: they bring the suggestion which images to split off.
     predictions
         As `run_experiments` returns: probabilities are shown beside the labels.
+    doubts
+        As `LabelQuality.worst` returns, or `read_worst` of its file: labels that are likelier wrong
+        than right are shown with what they should be and why, also those that are not contested,
+        until they are decided.
     picture_px, height_px
         Usual height of a picture (few are shown larger, many smaller), and of the part that
         scrolls.
@@ -61,7 +65,7 @@ class Curator(Answering):
     Raises
     ------
     InvalidDataError
-        If the queue names what is not there, or the log is of another data set.
+        If the queue or the doubts name what is not there, or the log is of another data set.
     DecisionLogError
         If the log cannot be opened.
 
@@ -87,6 +91,7 @@ class Curator(Answering):
         blind: bool = False,
         pairs: pd.DataFrame | None = None,
         predictions: pd.DataFrame | None = None,
+        doubts: pd.DataFrame | None = None,
         **options: Any,
     ) -> None:
         unknown = [f"there is no option {name!r}" for name in options if not self.has_trait(name)]
@@ -108,6 +113,7 @@ class Curator(Answering):
             name=name,
             blind=blind,
             predictions=predictions,
+            doubts=doubts,
         )
         self._lock = threading.RLock()
         super().__init__(**options)

@@ -1,7 +1,7 @@
 """What a curator has before them: a queue of components, the case on top, and the log."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
@@ -16,6 +16,7 @@ from peta_viz.curation.log import DecisionLog
 from peta_viz.curation.queues import done_by, fitting, members_of
 from peta_viz.errors import DecisionLogError, InvalidDataError
 from peta_viz.widgets.catalogue import Catalogue
+from peta_viz.widgets.doubts import Doubts
 from peta_viz.widgets.rows import text
 
 _RECENT = 1_000  # entries in which one looks for what others have just done
@@ -53,12 +54,14 @@ class Desk:
         than blindly by this person.
     predictions
         As `run_experiments` returns.
+    doubts
+        As `LabelQuality.worst` returns; not shown blindly either.
 
     Raises
     ------
     InvalidDataError
-        If the queue names components that are not there, or the log is about images or labels
-        that are not.
+        If the queue names components that are not there, or the log or the doubts are about images
+        or labels that are not.
 
     """
 
@@ -72,6 +75,7 @@ class Desk:
         name: str = "",
         blind: bool = False,
         predictions: pd.DataFrame | None = None,
+        doubts: pd.DataFrame | None = None,
     ) -> None:
         self.catalogue, self.log, self.person = catalogue, log, person
         self.name, self.blind = name, blind
@@ -86,6 +90,8 @@ class Desk:
         self._described = 0
         self._codes = {int(one): code for code, one in enumerate(catalogue.components.index)}
         self._said = {} if predictions is None or blind else _probabilities(predictions)
+        shown = None if blind else doubts
+        self._doubts = Doubts({}) if shown is None else Doubts.of(catalogue.imageset, shown)
         self.refresh()
         check_known(catalogue.imageset, self.ledger.standing())
         kept = log.place(person, name)
@@ -157,25 +163,30 @@ class Desk:
             raise NothingToDoError("this component is not on top any more")
         if self._changed_since(before, component):
             raise NothingToDoError("somebody has just changed this component: look again")
-        entry = self.log.write(
-            self._final(self._act(self.case(component), what, content)), self.person
-        )
+        act = self._act(self.case(component), what, content)
+        entry = self.log.write(self._final(act, whole=not content.get("head")), self.person)
         self.refresh()
         words = described(entry)
-        if entry.act.settles and entry.act.kind in ("accept", "drop", "mark"):
+        if entry.act.settles and (what == "fix" or entry.act.kind in ("accept", "drop", "mark")):
             self.go(self.next_open(self.place + 1))
         elif what == "accept" and not content.get("head"):
             words += "; where no more than half of the images agree, it is left to you"
         self._since = time.monotonic()
         return words
 
-    def _final(self, act: Act) -> Act:
+    def _final(self, act: Act, *, whole: bool) -> Act:
         """Say of an act what hangs on more than the case it was made of."""
         case = self.case(act.component_id)
         if act.kind in ("relabel", "split") and not act.settles:
-            # What was settled stays so if nothing is contested afterwards.
+            then = case.after(act)
+            # If nothing is contested afterwards, what was settled stays so, and the last doubt
+            # settles what had any.
             settled = act.component_id in done_by(self.acts, self.person)
-            act = replace(act, settles=settled and not case.after(act).contested().any())
+            if act.kind == "relabel" and self._doubted(case):
+                settled = not self._doubted(then)
+            act = replace(act, settles=settled and not then.contested().any())
+        elif act.kind == "accept" and not whole and self._doubted(case.after(act)):
+            act = replace(act, settles=False)
         if not self.blind:
             return act
         rows = self.catalogue.members(self._codes[act.component_id])
@@ -197,6 +208,7 @@ class Desk:
             "accept": lambda: case.accept(str(content.get("head", "")), **where),
             "copy": lambda: case.copy(_only(chosen), **where),
             "relabel": lambda: self._relabel(case, content, chosen, where),
+            "fix": lambda: self._relabel(case, content, chosen, where),
             "split": lambda: case.split(chosen, **where),
             "drop": lambda: case.drop(chosen, **where),
             "mark": lambda: _mark(case, MARKS[MARKS.index(content["mark"])], chosen, where),
@@ -295,6 +307,7 @@ class Desk:
         deciders = {entry.person for entry in own if entry.act.settles}
         suggested = set(case.suggest_split(self.catalogue.links))
         aspects = self.catalogue.aspects_of(case.rows)
+        doubted = self._doubted(case)
         return {
             **state,
             "component": case.component_id,
@@ -310,7 +323,8 @@ class Desk:
                 }
                 for place, (row, aspect) in enumerate(zip(case.rows, aspects, strict=True))
             ],
-            "labels": self._labels(case),
+            "labels": self._labels(case, self._doubts.describe(case, doubted)),
+            "doubted": len(doubted),
             "marks": marks,
             "note": case.value(Cell(case.ids[0], "note")),
             "deciders": sorted(deciders),
@@ -331,26 +345,43 @@ class Desk:
             [name.replace("_", " "), text(value)] for name, value in named.items() if text(value)
         ]
 
-    def _labels(self, case: Case) -> list[list[Any]]:
-        """Describe the labels that occur, or did before: as `states`; disputed ones first."""
+    def _doubted(self, case: Case) -> list[str]:
+        """Return the labels that are doubted; none once anybody has settled the component."""
+        found = self._doubts.open_labels(case)
+        return [] if found and case.component_id in done_by(self.acts) else found
+
+    def _labels(self, case: Case, doubts: dict[str, list[list[Any]]]) -> list[list[Any]]:
+        """Describe the labels that occur, did before, or are doubted: as `states`.
+
+        Heads with doubted labels come first, then those with disputed ones, then all other labels.
+        """
         before, answered = self.catalogue.labels_of(case.rows)
         open_ones = case.contested()
         carried, known = before.sum(axis=0), answered.sum(axis=0)
         disputed = open_ones | ((carried > 0) & (carried < known))
         touched = {cell.label for one in case.ids for cell in self.view.touched(one)}
         found = [
-            self._label(case, column, bool(disputed[column]), bool(open_ones[column]))
+            self._label(case, column, bool(disputed[column]), bool(open_ones[column]), own)
             for column in self._head_order(case)
-            if case.labels[:, column].any()
+            if (own := doubts.get(case.names[column], []))
+            or case.labels[:, column].any()
             or before[:, column].any()
             or case.names[column] in touched
         ]
-        return sorted(found, key=lambda label: not label[1])
+        return _by_head(found, list(doubts), case)
 
-    def _label(self, case: Case, column: int, *contested: bool) -> list[Any]:
+    def _label(
+        self,
+        case: Case,
+        column: int,
+        disputed: bool = False,  # noqa: FBT001, FBT002 - as they are sent
+        contested: bool = False,  # noqa: FBT001, FBT002
+        doubts: Sequence[list[Any]] = (),
+    ) -> list[Any]:
         said = self._said.get(case.component_id, {})
         name = case.names[column]
-        return [name, *contested, _states(case, column), said.get(name, [])]
+        states = _states(case, column)
+        return [name, disputed, contested, states, said.get(name, []), list(doubts)]
 
     def _head_order(self, case: Case) -> list[int]:
         placed = [name for head in case.heads for name in head.labels]
@@ -364,13 +395,14 @@ class Desk:
         -------
         list
             Its name; is it, or was it, contested? is it now? ``y``, ``n`` or ``?`` for each image;
-            and what the models say: what each was trained on, and its probability.
+            what the models say: what each was trained on, and its probability; and its doubts,
+            each as `Doubt.describe` has it, if they are shown.
 
         """
         if self.component is None or label not in self.catalogue.names:
             raise ValueError(f"there is no label {label!r}")
         case = self.case(self.component)
-        return self._label(case, case.names.index(label), False, False)
+        return self._label(case, case.names.index(label))
 
     def _coming(self) -> list[int]:
         """Return the rows of the images that are likely shown next."""
@@ -399,6 +431,24 @@ def described(entry: Entry) -> str:
     elif act.kind != "note":
         words += f" {_count(images)}"
     return f"component {act.component_id}: {words}"
+
+
+def _by_head(labels: list[list[Any]], doubted: list[str], case: Case) -> list[list[Any]]:
+    """Put what is to be decided first, head by head, the head with the worst doubt on top."""
+    heads = {name: head.name for head in case.heads for name in head.labels}
+    places = {name: place for place, name in enumerate(doubted)}
+    ranks: dict[str, int] = {}
+    for name, place in places.items():
+        ranks.setdefault(heads.get(name, name), place)
+
+    def key(label: list[Any]) -> tuple[bool, int, int]:
+        name, disputed, *_, doubts = label
+        if not (disputed or doubts):
+            return True, 0, 0
+        last = len(places)
+        return False, ranks.get(heads.get(name, name), last), places.get(name, last)
+
+    return sorted(labels, key=key)
 
 
 def _mark(case: Case, mark: Mark, chosen: list[str], where: dict[str, Any]) -> Act:

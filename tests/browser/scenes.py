@@ -82,6 +82,35 @@ def pairs_of(imageset):
     return pd.DataFrame({"first": ids[:-1], "second": ids[1:], "similarity": similarity})
 
 
+def doubts_of(imageset, reason="none of 3 near-copies have it"):
+    """Doubts about the street: hat and bag of the first component, two single images."""
+    labels = imageset.labels
+    rows = [
+        (1, "hat", 0.05, reason),
+        (5, "hat", 0.1, "2 of 13 near-copies have it"),
+        (3, "hat", 0.2, "2 of 13 near-copies have it"),
+        (2, "coat", 0.9, "it is likely right"),
+        (41, "ageYoung", 0.25, "99% of images with such labels and looks have it"),
+        (41, "ageOld", 0.3, reason),
+        (40, "coat", 0.45, reason),
+        *(
+            (row, "bag", 0.4, "12% of images with such labels and looks have it")
+            for row in range(14)
+        ),
+    ]
+    carried = [bool(labels[label].iloc[row]) for row, label, *_ in rows]
+    return pd.DataFrame(
+        {
+            "image_id": [labels.index[row] for row, *_ in rows],
+            "label": [label for _, label, *_ in rows],
+            "value": np.where(carried, "yes", "no"),
+            "suggested": np.where(carried, "no", "yes"),
+            "score": np.array([score for *_, score, _ in rows], dtype=np.float32),
+            "reason": [words for *_, words in rows],
+        }
+    )
+
+
 def predictions_of(imageset, names=("A", "B")):
     """What experiments said of each component: B is right more often than A."""
     components = imageset.images["component_id"]

@@ -8,7 +8,7 @@ import pytest
 from peta_viz.curation.log import DecisionLog
 from peta_viz.imageset import Head, ImageSet
 from peta_viz.widgets.curator import Curator
-from tests.browser.scenes import narrow, pairs_of, street
+from tests.browser.scenes import doubts_of, narrow, pairs_of, street
 from tests.browser.stub import Stub
 
 READY = ".pv-curator[data-pending='0'][data-answers]:not([data-busy], [data-unseen])"
@@ -418,6 +418,7 @@ def test_the_keys_are_told_over_the_pictures(sit, page):
     page.set_viewport_size({"width": 700, "height": 700})
     seat = sit()
     seat.press("?")
+    assert "Fix: give the label" in page.locator(".pv-keys").inner_text()
     box, stage = (page.locator(one).bounding_box() for one in (".pv-keys", ".pv-stage"))
     assert box == stage
     wide = "(keys) => keys.scrollWidth > keys.clientWidth"
@@ -603,6 +604,99 @@ def test_the_next_pictures_are_there_already(sit, page):
     assert len(seat.messages("thumbnails")) <= asked + 1
 
 
+def of(*components):
+    return pd.DataFrame({"component_id": components})
+
+
+def test_what_is_likely_wrong_is_told_with_the_reason(sit, page, imageset):
+    sit(queue=of(0), doubts=doubts_of(imageset))
+    hat = page.locator(".pv-label[data-label=hat]")
+    now, other = ("yes", "no") if imageset.labels["hat"].iloc[1] else ("no", "yes")
+    first, second = hat.locator(".pv-doubt").all()
+    assert first.locator(".pv-doubt-words").inner_text().split("\n") == [
+        f"image 2: {now}, 95% likely {other}",
+        "none of 3 near-copies have it",
+    ]
+    assert f"images 4, 6: {now}, 80–90% likely {other}" in second.inner_text()
+    bag = page.locator(".pv-label[data-label=bag]").inner_text()
+    assert "all 14 images: " in bag
+    assert hat.get_attribute("aria-current") == "true"
+    doubted = "all => all.flatMap((one, place) => (one.dataset.doubted === '' ? [place] : []))"
+    assert page.locator(".pv-cell").evaluate_all(doubted) == [1, 3, 5]
+    assert page.locator(".pv-label kbd:visible").count() == 1
+    assert page.evaluate("see.nameless()") == []
+
+
+def test_fixing_with_the_key_and_the_button(sit, page, imageset):
+    seat = sit(queue=of(0, 12), doubts=doubts_of(imageset))
+    left = page.locator(".pv-doubt:not([data-decided])")
+    seat.press("f")
+    assert seat.kinds() == ["relabel"]
+    curated = seat.widget.decisions.apply(imageset).labels["hat"]
+    changed = [i for i in range(14) if curated.iloc[i] != imageset.labels["hat"].iloc[i]]
+    assert changed == [1]
+    assert left.count() == 2
+    assert page.locator(".pv-doubt[data-decided]").inner_text().startswith("✓ image 2: ")
+    seat.press("z")
+    assert left.count() == 3
+    page.locator(".pv-fix").nth(1).click()
+    seat.answered()
+    seat.settle()
+    assert left.count() == 2
+    seat.press("f")  # the other one of hat
+    assert page.locator(".pv-label[aria-current]").get_attribute("data-label") == "bag"
+    assert "No label is contested; one is likely wrong." in page.locator(".pv-panel").inner_text()
+    seat.press("f")
+    assert seat.component == "12"  # nothing was left to be decided
+
+
+def test_the_key_first_leads_to_what_is_doubted(sit, page, imageset):
+    seat = sit(queue=of(12, 13), doubts=doubts_of(imageset))
+    current = page.locator(".pv-label[aria-current]")
+    assert current.get_attribute("data-label") == "ageOld"
+    seat.press("ArrowDown", "f")
+    assert current.get_attribute("data-label") == "ageOld"
+    assert seat.kinds() == []
+    seat.press("f")
+    assert seat.component == "13"
+    seat.press("f")
+    assert "no label is doubted here" in seat.problem
+    seat.press("ArrowLeft")
+    assert page.locator(".pv-doubt").inner_text() == "✓ this image: yes"
+    assert "settled" in page.locator(".pv-by").first.get_attribute("title")
+    seat.press("z")
+    assert page.locator(".pv-doubt:not([data-decided])").count() == 1
+
+
+def test_the_rest_of_what_is_doubted_is_counted(sit, page, imageset, monkeypatch):
+    monkeypatch.setattr("peta_viz.widgets.doubts.FEW", 1)
+    seat = sit(queue=of(0), doubts=doubts_of(imageset))
+    assert "and 1 more, which come when these are decided" in page.locator(".pv-panel").inner_text()
+    seat.press("f", "f")
+    assert "more, which" not in page.locator(".pv-panel").inner_text()
+    assert page.locator(".pv-label[data-label=bag] .pv-fix").count() == 1
+
+
+def test_blind_shows_no_doubt(sit, page, imageset):
+    queue = of(0, 12).assign(probability=0.5)
+    seat = sit(blind=True, queue=queue, name="b", doubts=doubts_of(imageset))
+    assert page.locator(".pv-doubt, [data-doubted]").count() == 0
+    seat.press("f")
+    assert seat.kinds() == []
+
+
+@pytest.mark.parametrize("width", [420, 700, 1000])
+def test_doubts_fit_where_there_is_little_room(sit, page, imageset, width):
+    page.set_viewport_size({"width": width, "height": 900})
+    long = f"{'x' * 60}; in place of {'y' * 60}"
+    sit(queue=of(0), doubts=doubts_of(imageset, long))
+    for part in (".pv-labels-list", ".pv-doubt", ".pv-doubt-words", ".pv-reason"):
+        wide = "all => all.filter((one) => one.scrollWidth > one.clientWidth + 1).length"
+        assert page.locator(part).evaluate_all(wide) == 0, part
+    button = page.locator(".pv-fix").first.bounding_box()
+    assert button["x"] + button["width"] <= width
+
+
 def test_text_from_data_is_text(sit, page, imageset):
     evil = '<img src=x onerror="document.body.dataset.hacked=1">'
     images = imageset.images.rename(index={imageset.images.index[0]: evil})
@@ -619,7 +713,11 @@ def test_text_from_data_is_text(sit, page, imageset):
         for head in imageset.heads
     )
     hostile = type(imageset)(images.assign(subset=evil), labels, known, heads)
-    seat = sit(imageset=hostile, person=evil, pairs=None, name=evil)
+    doubts = doubts_of(imageset, evil)
+    doubts = doubts.replace({"label": {"hat": evil}, "image_id": {imageset.images.index[0]: evil}})
+    queue = pd.DataFrame({"component_id": [0, 12]})
+    seat = sit(imageset=hostile, person=evil, pairs=None, name=evil, doubts=doubts, queue=queue)
+    assert evil in page.locator(".pv-doubt .pv-reason").all_inner_texts()
     seat.press("t")
     page.keyboard.type(evil)
     page.keyboard.press("Enter")
@@ -637,8 +735,8 @@ def test_an_image_that_is_gone_is_a_box(sit, page, imageset):
 
 
 @pytest.mark.parametrize("light", [True, False])
-def test_words_can_be_read(sit, page, light):
-    sit(light=light)
+def test_words_can_be_read(sit, page, imageset, light):
+    sit(light=light, queue=of(0), doubts=doubts_of(imageset))
 
     def brightness(colour):
         parts = [c / 255 for c in colour[:3]]
@@ -650,6 +748,9 @@ def test_words_can_be_read(sit, page, light):
         ".pv-case .pv-figure",
         ".pv-name",
         ".pv-cell",
+        ".pv-doubt b",
+        ".pv-reason",
+        ".pv-fix",
         "[data-deed=accept]",
         ".pv-progress + * .pv-button",
     ):

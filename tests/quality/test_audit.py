@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -6,8 +8,11 @@ import peta_viz
 from peta_viz.curation.log import DecisionLog
 from peta_viz.errors import InvalidDataError
 from peta_viz.quality.audit import worst_groups
-from peta_viz.quality.reading import quality_of_run
+from peta_viz.quality.pages import write_worst
+from peta_viz.quality.reading import quality_of_run, read_worst
+from peta_viz.quality.scores import label_quality
 from tests.conftest import run_cli
+from tests.quality.conftest import image_set, world
 
 HEADS = {"hat": bool, "<b>bag</b>": int, "colour": str}
 
@@ -38,12 +43,37 @@ def test_a_frame_becomes_a_queue_of_groups(table, tmp_path, monkeypatch):
     ]
     wrong = images["component_id"].iloc[5]
     assert curator.current == wrong
+    name, *_, (doubt,) = curator._desk.describe()["labels"][0]
+    assert (name, doubt[2], doubt[5]) == ("hat", "yes", "all of 3 near-copies have it")
     assert worst_groups(quality)["component_id"].tolist() == [wrong]
     assert DecisionLog(tmp_path / "audit" / "decisions.sqlite", make=False).since() == []
     curator.close()
     again = peta_viz.audit(tmp_path / "audit", person="Ada")
     assert again.current == wrong
     again.close()
+
+
+def test_single_images_with_a_doubt_are_among_the_groups():
+    person, labels, vectors = world(people=40, per_person=2)
+    component = np.where(person < 20, person, np.arange(len(person)) + 100)
+    quality = label_quality(image_set(labels, component), vectors)
+    assert quality.scores.to_numpy().min() > 0.5
+    assert worst_groups(quality).empty
+    scores = quality.scores.copy()
+    scores.iloc[[3, 70], 5] = np.float32(0.49)
+    assert sorted(worst_groups(replace(quality, scores=scores))["component_id"]) == [1, 170]
+
+
+def test_the_list_is_read_as_it_was_written(tmp_path):
+    _, labels, vectors = world(people=20, per_person=1)
+    imageset = image_set(labels, np.arange(20))
+    ids = ["007", "NA", "1e3", *map(str, range(17))]
+    index = pd.Index(ids, name="image_id", dtype="str")
+    parts = [frame.set_axis(index) for frame in (imageset.images, imageset.labels, imageset.known)]
+    quality = label_quality(type(imageset)(*parts, imageset.heads), vectors)
+    assert read_worst(tmp_path) is None
+    write_worst(quality, tmp_path)
+    pd.testing.assert_frame_equal(read_worst(tmp_path), quality.worst(1000), check_dtype=False)
 
 
 def test_the_command_lists_and_shows_them(table, tmp_path):

@@ -43,6 +43,7 @@ class View {
       onCurrent: () => this.paint(),
       onSet: (label, value) => this.act({ what: "relabel", label, value, rows: this.sheet.rows() }),
       onHead: (head) => this.act({ what: "accept", head }),
+      onFix: (label, doubt) => this.fix(label, doubt),
       onAsk: (label) => this.wire.ask({ kind: "label", label }).then(([answer]) => answer.label),
       onError: (error) => this.fail(error),
       onFound: () => this.refuse(""),
@@ -259,7 +260,7 @@ class View {
 
   /** What each picture has of the label that the keys are at. */
   paint() {
-    this.sheet.paint(this.labels.current, this.labels.states());
+    this.sheet.paint(this.labels.current, this.labels.states(), this.labels.doubted());
   }
 
   pictured() {
@@ -310,6 +311,14 @@ class View {
     else this.refuse("nothing tells these images apart: choose those that show somebody else (1 … 9)");
   }
 
+  /** Set what is suggested, and go on to what is doubted next; where nothing is, first go there. */
+  async fix(label, doubt) {
+    if (!doubt) return this.labels.toDoubted() || this.refuse("no label is doubted here, or all of them are decided");
+    const [places, , value] = doubt;
+    await this.act({ what: "fix", label, value, rows: places.map((place) => this.state.images[place].row) });
+    if (this.state.component !== null && !this.labels.doubt) this.labels.toDoubted();
+  }
+
   noteKey(event) {
     event.stopPropagation();
     if (event.key === "Escape") this.note.value = this.state.note;
@@ -341,6 +350,7 @@ class View {
     else if (image !== undefined) this.sheet.toggle(image);
     else if (label) this.labels.move(label);
     else if (set && this.labels.current) this.act({ what: "relabel", label: this.labels.current, value: set, rows: this.sheet.rows() });
+    else if (what.fix) this.fix(this.labels.current, this.labels.doubt);
     else if (what.large) this.closeup.open(Math.max(0, this.sheet.first()));
     else if (what.find) this.labels.find();
     else if (what.choose) this.sheet.pick(what.choose);

@@ -39,6 +39,7 @@ const OTHERS = [
   ["o", "or a double click: the picture large; ← → the next one, Esc closes"],
   ["↑ ↓", "move through the labels"],
   ["y n 0", "the label is: yes, no, not known; of the chosen pictures, or of all"],
+  ["f", "Fix: give the label that the keys are at what is suggested, where it is likely wrong; at any other label: go to the first one that is"],
   ["/", "any other label"],
   ["?", "show or hide these keys, as Esc does"],
 ];
@@ -52,7 +53,7 @@ export function keysHelp(id) {
   return make("div", { class: "pv-keys", id, hidden: true }, make("dl", { class: "pv-help" }, ...list));
 }
 
-/** What a key means: {deed}, {label: ±1}, {image: place}, {set: value}, {choose: name}, {find}, {large}, {help}, or nothing. */
+/** What a key means: {deed}, {label: ±1}, {image: place}, {set: value}, {choose: name}, {fix}, {find}, {large}, {help}, or nothing. */
 export function meaning({ key: pressed, ctrlKey, metaKey, altKey, shiftKey }) {
   const key = pressed.length === 1 ? pressed.toLowerCase() : pressed; // whatever Caps Lock says
   if (altKey) return null;
@@ -66,5 +67,5 @@ export function meaning({ key: pressed, ctrlKey, metaKey, altKey, shiftKey }) {
   if (key in SET) return { set: SET[key] };
   const choice = { i: "rest", w: "with", Escape: "none" }[key];
   if (choice) return { choose: choice };
-  return { "/": { find: true }, "?": { help: true }, o: { large: true } }[key] ?? null;
+  return { f: { fix: true }, "/": { find: true }, "?": { help: true }, o: { large: true } }[key] ?? null;
 }

@@ -88,8 +88,8 @@ export class Sheet {
     figure.toggleAttribute("data-out", !kept);
   }
 
-  /** Show what each picture has of a label, which is named once above; without one nothing is shown. */
-  paint(label, states) {
+  /** Show what each picture has of a label, which is named once above, and which are doubted; without one nothing. */
+  paint(label, states, doubted) {
     this.states = states;
     this.label.replaceChildren(...(label ? [make("b", {}, said(label)), " ", this.count()] : []));
     for (const [place, figure] of [...this.element.children].entries()) {
@@ -98,8 +98,9 @@ export class Sheet {
       if (!label) continue;
       const [sign, words] = STATES[states[place]];
       cell.dataset.state = states[place];
+      cell.toggleAttribute("data-doubted", doubted.has(place));
       cell.textContent = sign;
-      cell.title = `${label}: ${words}; click for ${NEXT[states[place]]}`;
+      cell.title = `${label}: ${words}${doubted.has(place) ? ", likely wrong" : ""}; click for ${NEXT[states[place]]}`;
       cell.setAttribute("aria-label", `${label} of image ${place + 1}: ${words}`);
     }
   }

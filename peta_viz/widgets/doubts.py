@@ -1,0 +1,243 @@
+"""Doubts: which labels of a component are likely wrong, why, and which of them are still open."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+import pandas as pd
+
+from peta_viz.agreement import component_ids, count_labels
+from peta_viz.curation.acts import Cell
+from peta_viz.curation.case import NO, YES, Case
+from peta_viz.errors import InvalidDataError
+from peta_viz.imageset import ImageSet
+
+FEW = 5  # labels that are shown at once
+_EVEN = 0.5  # likelier right than wrong from here on
+
+
+@dataclass(frozen=True)
+class Doubt:
+    """A label that is likely wrong of some images of a component, for one reason.
+
+    Parameters
+    ----------
+    label
+        Its name.
+    suggested
+        ``"yes"`` or ``"no"``: what it should be.
+    reason
+        The evidence in words.
+    contested
+        Do the images of the component not agree about it, before anybody decided anything?
+    wrong
+        By the ids of the images: how likely it is wrong there, the likeliest first.
+
+    """
+
+    label: str
+    suggested: str
+    reason: str
+    contested: bool
+    wrong: Mapping[str, float]
+
+    def open_images(self, case: Case) -> list[str]:
+        """Return the images that are not dropped, and of which the label is still doubted.
+
+        It is not once somebody has decided it, or once the images of the group agree where they
+        did not before: then what spoke against it was decided, dropped, or split off.
+        """
+        doubted = NO if self.suggested == YES else YES
+        return [
+            one
+            for one in self.wrong
+            if case.value(self._cell(one)) == doubted
+            and case.ledger.value(self._cell(one)) is None
+            and case.value(Cell(one, "image")) == "in"
+            and (not self.contested or self._contested(case, one))
+        ]
+
+    def touched(self, case: Case) -> bool:
+        """Tell whether somebody has decided the label of any of the images."""
+        return any(case.ledger.value(self._cell(one)) is not None for one in self.wrong)
+
+    def describe(self, case: Case, *, is_open: bool) -> list[Any]:
+        """Say of which pictures one doubts what.
+
+        Returns
+        -------
+        list
+            The places of the pictures, those that are open if any are; what they all say, or
+            nothing; what they should; per cent, the least and the greatest probability that it is
+            wrong; the reason; and is it open?
+
+        """
+        left = self.open_images(case) if is_open else []
+        images = left or list(self.wrong)
+        values = {case.value(self._cell(one)) for one in images}
+        cent = [round(100 * self.wrong[one]) for one in images]
+        return [
+            sorted(case.ids.index(one) for one in images),
+            values.pop() if len(values) == 1 else "",
+            self.suggested,
+            min(cent),
+            max(cent),
+            self.reason,
+            bool(left),
+        ]
+
+    def _contested(self, case: Case, image_id: str) -> bool:
+        column = case.names.index(self.label)
+        group = case.groups == case.groups[case.ids.index(image_id)]
+        said = case.labels[group & case.kept & case.known[:, column], column]
+        return bool(said.any() and not said.all())
+
+    def _cell(self, image_id: str) -> Cell:
+        return Cell(image_id, "label", self.label)
+
+
+@dataclass(frozen=True)
+class Doubts:
+    """The doubted labels of every component, the likeliest wrong first.
+
+    Parameters
+    ----------
+    found
+        By `component_id`.
+
+    """
+
+    found: Mapping[int, Sequence[Doubt]]
+
+    @classmethod
+    def of(cls, imageset: ImageSet, doubts: pd.DataFrame) -> Self:
+        """Take what is likelier wrong than right, and is still so in the image set.
+
+        Parameters
+        ----------
+        imageset
+            Images with `component_id`.
+        doubts
+            As `LabelQuality.worst` returns: `image_id`, `label`, `suggested`, `score`, and
+            `reason`, which may be missing.
+
+        Raises
+        ------
+        InvalidDataError
+            If columns, images or labels are not there.
+
+        """
+        table = _without_echoes(imageset, _table(imageset, doubts))
+        if table.empty:
+            return cls({})
+        near = imageset.images["component_id"].isin(table["component"])
+        counts = count_labels(imageset.subset(near))
+        carried, known = counts.carried.to_numpy(), counts.known.to_numpy()
+        ids, names = counts.carried.index, counts.carried.columns
+        places = np.argwhere((carried > 0) & (carried < known))
+        contested = {(ids[component], names[label]) for component, label in places}
+        keys = ["component", "label", "suggested", "reason", "image", "wrong"]
+        found: dict[int, dict[tuple[str, str, str, bool], dict[str, float]]] = {}
+        for component, label, value, reason, image, wrong in table[keys].itertuples(index=False):
+            own = found.setdefault(int(component), {})
+            key = (label, value, reason, (component, label) in contested)
+            own.setdefault(key, {})[image] = float(wrong)
+        return cls(
+            {
+                component: [Doubt(*key, wrong) for key, wrong in own.items()]
+                for component, own in found.items()
+            }
+        )
+
+    def open_labels(self, case: Case) -> list[str]:
+        """Return the labels of a component that are doubted, the likeliest wrong first."""
+        own = self.found.get(case.component_id, ())
+        return list(dict.fromkeys(one.label for one in own if one.open_images(case)))
+
+    def describe(self, case: Case, open_labels: Sequence[str]) -> dict[str, list[list[Any]]]:
+        """Describe the first doubted labels, the first that are open, and those decided upon.
+
+        Parameters
+        ----------
+        case
+            The component.
+        open_labels
+            As `open_labels` returns; none of a component that is settled.
+
+        Returns
+        -------
+        dict
+            By label, the likeliest wrong first: its doubts, each as `Doubt.describe` has it.
+
+        """
+        by_label: dict[str, list[Doubt]] = {}
+        for one in self.found.get(case.component_id, ()):
+            by_label.setdefault(one.label, []).append(one)
+        later = set(open_labels[FEW:])
+        return {
+            label: [one.describe(case, is_open=label in open_labels) for one in own]
+            for place, (label, own) in enumerate(by_label.items())
+            if label not in later
+            and (label in open_labels or place < FEW or any(one.touched(case) for one in own))
+        }
+
+
+def _table(imageset: ImageSet, doubts: pd.DataFrame) -> pd.DataFrame:
+    """Return what is doubted, the likeliest wrong first."""
+    missing = {"image_id", "label", "suggested", "score"}.difference(doubts.columns)
+    if missing:
+        raise InvalidDataError("the doubts", [f"no column {name}" for name in sorted(missing)])
+    images, labels = doubts["image_id"].astype("str"), doubts["label"].astype("str")
+    rows = imageset.images.index.get_indexer(pd.Index(images))
+    columns = imageset.labels.columns.get_indexer(pd.Index(labels))
+    suggested = doubts["suggested"]
+    _check(rows < 0, images, "images are not there")
+    _check(columns < 0, labels, "labels are not there")
+    _check(~suggested.isin([YES, NO]).to_numpy(), suggested, "values are neither yes nor no")
+    carried = imageset.labels.to_numpy()[rows, columns]
+    known = imageset.known.to_numpy()[rows, columns]
+    wrong = 1 - doubts["score"].to_numpy(dtype=np.float64)
+    table = pd.DataFrame(
+        {
+            "component": component_ids(imageset)[rows],
+            "image": images.to_numpy(),
+            "label": labels.to_numpy(),
+            "suggested": suggested.to_numpy(),
+            "reason": doubts["reason"].astype("str").to_numpy() if "reason" in doubts else "",
+            "wrong": wrong,
+        }
+    )
+    kept = (wrong > _EVEN) & known & (carried != (table["suggested"] == YES))
+    found: pd.DataFrame = table.loc[kept.to_numpy()]
+    return found.sort_values("wrong", ascending=False, kind="stable")
+
+
+def _without_echoes(imageset: ImageSet, table: pd.DataFrame) -> pd.DataFrame:
+    """Take a class that another one should replace for one doubt: a yes there is a no here."""
+    heads = {
+        label: head.name
+        for head in imageset.heads
+        if head.kind == "exclusive"
+        for label in head.labels
+    }
+    own_heads = [heads.get(label, (label,)) for label in table["label"]]
+    places = list(zip(table["image"], own_heads, strict=True))
+    yes = (table["suggested"] == YES).to_numpy()
+    replacing = {place for place, own in zip(places, yes, strict=True) if own}
+    echo = np.array([place in replacing for place in places], dtype=bool) & ~yes
+    replaced: dict[Any, list[str]] = {}
+    for place, label, own in zip(places, table["label"], echo, strict=True):
+        if own:
+            replaced.setdefault(place, []).append(label)
+    words = [
+        f"{reason}; in place of {', '.join(replaced[place])}" if place in replaced else reason
+        for place, reason in zip(places, table["reason"], strict=True)
+    ]
+    return table.assign(reason=words)[~echo]
+
+
+def _check(wrong: Any, values: "pd.Series[Any]", words: str) -> None:
+    if wrong.any():
+        first = values[wrong].iloc[0]
+        raise InvalidDataError("the doubts", [f"{wrong.sum()} {words}, such as {first!r}"])
