@@ -6,10 +6,10 @@ READY := $(VENV)/.ready
 RUN := runs/sample
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format screenshots lab mlflow bench-agreement bench-curator bench-gallery bench-quality bench-scale bench-training clean
+.PHONY: help demo test check format screenshots lab mlflow bench bench-agreement bench-clustering bench-curator bench-gallery bench-quality bench-scale bench-search bench-training bench-vectors clean
 
 help: ## list the targets
-	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
 
 $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; ok = (3, 11) <= v <= (3, 12); sys.exit(None if ok else f"peta-viz needs Python 3.11 or 3.12, and $(PYTHON) is {v[0]}.{v[1]}: run make PYTHON=python3.11 ...")'
@@ -47,6 +47,18 @@ mlflow: $(READY) ## look at what was tracked, in MLflow on this machine's port 5
 
 bench-training: $(READY) ## training from the cache beside a plain DataLoader
 	$(BIN)/python -m benchmarks.throughput
+
+bench: bench-agreement bench-search bench-training bench-curator ## the stages that need no real data, beside what people use today
+
+bench-vectors: $(READY) ## vectors beside their bound and peers; ROOT is PETA, REID a network, WEIGHTS MobileNetV2's
+	$(BIN)/python -m benchmarks.vectors --root "$(ROOT)" --reid "$(REID)" --weights "$(WEIGHTS)"
+
+bench-clustering: $(READY) ## images to components, beside fastdup and imagededup; takes ROOT, REID, WEIGHTS
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[bench]'
+	$(BIN)/python -m benchmarks.clustering --root "$(ROOT)" --reid "$(REID)" --weights "$(WEIGHTS)"
+
+bench-search: $(READY) ## nearest neighbours as the set grows, all with all and by a graph
+	$(BIN)/python -m benchmarks.search
 
 bench-agreement: $(READY) ## agreement and strategies as the table grows, beside a callback per component
 	$(BIN)/python -m benchmarks.agreement
