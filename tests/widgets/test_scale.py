@@ -7,7 +7,7 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from peta_viz import Gallery, agreement, measure_components
+from peta_viz import Gallery, measure_components
 from peta_viz.widgets.matrices import Matrices, Question
 from peta_viz.widgets.matrix_stills import show_confusion
 from tests.widgets.conftest import predict
@@ -56,9 +56,8 @@ def test_opening_takes_a_few_numbers_per_image(table, view):
     assert growth(cost) < BOUND
 
 
-def test_measuring_needs_no_counts_of_all_components_at_once(table, monkeypatch):
-    monkeypatch.setattr(agreement, "_BLOCK", 2_000)
-    assert growth(lambda count: traced(lambda: measure_components(table(count)[0]))[1]) < 3 * BOUND
+def test_measuring_needs_bits_and_a_few_numbers_per_contested_cell(table):
+    assert growth(lambda count: traced(lambda: measure_components(table(count)[0]))[1]) < 8 * BOUND
 
 
 @pytest.mark.parametrize(
