@@ -53,7 +53,9 @@ def add(cluster):
         for one in sockets:
             one.bind(("127.0.0.1", 0))
         ports = [one.getsockname()[1] for one in sockets]
-    return cluster.add_node(**NODE, **dict(zip(PORTS, ports, strict=True)))
+    node = cluster.add_node(wait=False, **NODE, **dict(zip(PORTS, ports, strict=True)))
+    cluster._wait_for_node(node, timeout=240)  # it would wait half a minute itself
+    return node
 
 
 @pytest.fixture
