@@ -12,7 +12,7 @@ from peta_viz.links import normalised
 
 Rows = np.ndarray[Any, np.dtype[np.int64]]
 
-EXACT_UP_TO = 100_000  # images; up to here comparing all with all takes minutes at most
+EXACT_UP_TO = 200_000  # images; below it comparing all with all is no slower
 _LINKS = 32
 _EFFORT = 80  # while building
 _LEAST_EFFORT, _MOST_EFFORT = 32, 1_024

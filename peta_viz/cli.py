@@ -92,7 +92,7 @@ def run(
     backend: Annotated[
         str,
         typer.Option(
-            help="fastdup, or with --reid: exact, approximate, auto (exact up to 100,000 images).",
+            help="fastdup, or with --reid: exact, approximate, auto (exact up to 200,000 images).",
             rich_help_panel=_CLUSTER,
         ),
     ] = "fastdup",

@@ -75,7 +75,7 @@ def cluster(
     backend
         ``"fastdup"``; or without it, by `vectors`: ``"exact"`` compares all with all, in bounded
         memory, and gives the same components; ``"approximate"`` finds 99 % of the neighbours by a
-        graph of vectors; ``"auto"`` is exact up to 100,000 images and approximate beyond.
+        graph of vectors; ``"auto"`` is exact up to 200,000 images and approximate beyond.
     work_dir
         Folder for fastdup's own files, replaced; a temporary one by default.
 
@@ -248,7 +248,7 @@ def near_pairs(
     above
         Similarity.
     vectors
-        Those of `embed`, rows as in `imageset`: with them all are compared with all, up to 100,000
+        Those of `embed`, rows as in `imageset`: with them all are compared with all, up to 200,000
         images.
 
     Returns
