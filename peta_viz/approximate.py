@@ -8,9 +8,7 @@ import pandas as pd
 from tqdm import tqdm
 
 from peta_viz.embedding import Vectors
-from peta_viz.links import normalised
-
-Rows = np.ndarray[Any, np.dtype[np.int64]]
+from peta_viz.links import Rows, normalised
 
 EXACT_UP_TO = 200_000  # images; below it comparing all with all is no slower
 _LINKS = 32

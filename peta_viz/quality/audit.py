@@ -17,8 +17,7 @@ from peta_viz.quality.reading import keep_vectors, quality_of_run
 from peta_viz.quality.scores import LabelQuality
 from peta_viz.sources import guess_columns, read_table
 from peta_viz.widgets.curator import Curator
-
-_EVEN = 0.5  # likelier wrong than right below it
+from peta_viz.widgets.doubts import EVEN
 
 
 def audit(
@@ -73,7 +72,7 @@ def audit(
     else:
         group(found, folder, reid=reid, threshold=threshold)
     quality = quality_of_run(folder)
-    doubted = int((quality.scores.to_numpy() < _EVEN).sum())
+    doubted = int((quality.scores.to_numpy() < EVEN).sum())
     return Curator(
         quality.imageset,
         Path(folder) / LOG_FILE,
@@ -130,7 +129,7 @@ def worst_groups(quality: LabelQuality) -> pd.DataFrame:
 
     """
     contested = measure_components(quality.imageset)["contested"]
-    doubted = (quality.scores.to_numpy() < _EVEN).any(axis=1)
+    doubted = (quality.scores.to_numpy() < EVEN).any(axis=1)
     doubted = np.isin(contested.index, component_ids(quality.imageset)[doubted])
     own = quality.components.loc[contested.index[contested.to_numpy() | doubted]]
     score = (own["wrong_labels"] + own["different"]).astype("float64")

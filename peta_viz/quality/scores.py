@@ -12,7 +12,7 @@ from peta_viz.agreement import component_ids
 from peta_viz.embedding import Vectors
 from peta_viz.errors import InvalidDataError
 from peta_viz.imageset import ImageSet
-from peta_viz.links import Links, nearest_pairs
+from peta_viz.links import Links, nearest_pairs, normalised
 from peta_viz.quality.annotators import Annotators, Evidence
 from peta_viz.quality.context import Context, Floats, Mask, Rows
 from peta_viz.quality.copies import mates, same_thing
@@ -296,8 +296,7 @@ def _features(
             shape = f"({len(imageset)}, features)"
             problems.append(f"vectors must have the shape {shape}, but have {vectors.shape}")
         else:
-            lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-            parts.append(np.nan_to_num(vectors / np.where(lengths > 0, lengths, 1)))
+            parts.append(np.nan_to_num(normalised(vectors)))
     if predictions is not None:
         unknown = predictions.columns.difference(imageset.labels.columns)
         own = predictions.reindex(imageset.images.index)

@@ -14,7 +14,7 @@ from peta_viz.errors import InvalidDataError
 from peta_viz.imageset import ImageSet
 
 FEW = 5  # labels that are shown at once
-_EVEN = 0.5  # likelier right than wrong from here on
+EVEN = 0.5  # likelier right than wrong from here on
 
 
 @dataclass(frozen=True)
@@ -132,10 +132,9 @@ class Doubts:
         if table.empty:
             return cls({})
         near = imageset.images["component_id"].isin(table["component"])
-        counts = count_labels(imageset.subset(near))
-        carried, known = counts.carried.to_numpy(), counts.known.to_numpy()
-        ids, names = counts.carried.index, counts.carried.columns
-        places = np.argwhere((carried > 0) & (carried < known))
+        cells = count_labels(imageset.subset(near)).contested
+        ids, names = cells.index, cells.columns
+        places = np.argwhere(cells.to_numpy())
         contested = {(ids[component], names[label]) for component, label in places}
         keys = ["component", "label", "suggested", "reason", "image", "wrong"]
         found: dict[int, dict[tuple[str, str, str, bool], dict[str, float]]] = {}
@@ -208,7 +207,7 @@ def _table(imageset: ImageSet, doubts: pd.DataFrame) -> pd.DataFrame:
             "wrong": wrong,
         }
     )
-    kept = (wrong > _EVEN) & known & (carried != (table["suggested"] == YES))
+    kept = (wrong > EVEN) & known & (carried != (table["suggested"] == YES))
     found: pd.DataFrame = table.loc[kept.to_numpy()]
     return found.sort_values("wrong", ascending=False, kind="stable")
 
