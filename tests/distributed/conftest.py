@@ -32,7 +32,7 @@ PATIENT = {
 }
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")  # later tests train, which is another result on one thread
 def cluster():
     """A head with one CPU; `add_node` gives it another node."""
     before = dict(os.environ)
