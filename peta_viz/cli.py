@@ -304,13 +304,26 @@ def audit(
 
 @app.command()
 def sample(
-    folder: Annotated[Path, typer.Argument(help="Where to write it.")] = Path("data/sample"),
+    folder: Annotated[
+        Path | None,
+        typer.Argument(help="Where to write it. Default: data/sample, or data/mugs."),
+    ] = None,
+    kind: Annotated[
+        str,
+        typer.Option(help="pedestrians (400, in the PETA layout), or mugs (270, with a table)."),
+    ] = "pedestrians",
     seed: Annotated[int, typer.Option(help="The same seed gives the same files.")] = 0,
 ) -> None:
-    """Draw the sample: 400 pedestrians in the PETA layout, with planted label errors."""
+    """Draw a sample with planted label errors, and print where it is."""
+    from peta_viz.mugs import make_mugs  # noqa: PLC0415
     from peta_viz.sample import make_sample  # noqa: PLC0415
 
-    typer.echo(make_sample(folder, seed=seed))
+    if kind == "mugs":
+        typer.echo(make_mugs(folder or Path("data/mugs"), seed=seed))
+    elif kind == "pedestrians":
+        typer.echo(make_sample(folder or Path("data/sample"), seed=seed))
+    else:
+        raise InvalidDataError("--kind", [f"expected pedestrians or mugs, but got {kind!r}"])
 
 
 @app.command()
@@ -347,6 +360,26 @@ def lab(
     if hasattr(os, "geteuid") and os.geteuid() == 0:  # as in a container, where there is no other
         command.append("--ServerApp.allow_root=True")
     os.execv(sys.executable, command)  # noqa: S606 - the arguments are ours
+
+
+@app.command()
+def doctor(
+    folder: Annotated[Path, typer.Argument(help="Where run folders will be.")] = Path(),
+) -> None:
+    """Say what is wrong with the installation, and how to mend it."""
+    from peta_viz.doctor import examine  # noqa: PLC0415
+
+    signs = {"good": "✓", "absent": "–", "broken": "✗"}
+    broken = 0
+    for finding in examine(folder):
+        typer.echo(f"{signs[finding.state]} {finding.part}: {finding.words}")
+        if finding.remedy:
+            typer.echo(f"    {finding.remedy}")
+        broken += finding.state == "broken"
+    if broken:
+        typer.echo(f"{broken} to mend", err=True)
+        raise typer.Exit(1)
+    typer.echo("all is well")
 
 
 @app.callback(invoke_without_command=True)

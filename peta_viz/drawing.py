@@ -121,7 +121,7 @@ class Person:
 def draw(person: Person) -> Image.Image:
     """Draw a person before their scene, RGB, `SIZE` pixels."""
     width, height = SIZE[0] * _SCALE, SIZE[1] * _SCALE
-    image = _scene(person.scene, width, height)
+    image = scene(person.scene, width, height)
     pen = _Pen(ImageDraw.Draw(image), width / 2, height, _stature(person))
     if person.carrying == "Backpack":
         pen.box((-0.19, 0.22, 0.19, 0.50), _shade(PALETTE["Green"], person.scene), round_=0.06)
@@ -242,7 +242,7 @@ def _draw_bag(pen: _Pen, person: Person) -> None:
             pen.box((strap[0], 0.18, strap[1], 0.4), _shade(PALETTE["Green"], person.scene))
 
 
-def _scene(seed: int, width: int, height: int) -> Image.Image:
+def scene(seed: int, width: int, height: int) -> Image.Image:
     """Draw a wall, a ground and some things, all from one seed."""
     rng = np.random.default_rng(seed)
     wall, ground = rng.integers(90, 220, 3), rng.integers(70, 190, 3)

@@ -129,14 +129,7 @@ def load_network(model: Path, batch_size: int, *, threads: int = 0) -> Any:
         raise MissingPartError(
             f"there is no network at {model}: docs/components.md says where to get one"
         )
-    with _without_telemetry():
-        try:
-            import openvino  # noqa: PLC0415
-        except ImportError as error:
-            raise MissingPartError(
-                "a re-identification network needs OpenVINO: pip install 'peta-viz[reid]'"
-            ) from error
-    core = openvino.Core()
+    core = import_openvino().Core()
     try:
         network = core.read_model(model)
         shape = network.input(0).partial_shape
@@ -150,6 +143,25 @@ def load_network(model: Path, batch_size: int, *, threads: int = 0) -> Any:
         return core.compile_model(network, "CPU", {"PERFORMANCE_HINT": "THROUGHPUT", **options})
     except (RuntimeError, IndexError) as error:
         raise InvalidDataError(str(model), [f"OpenVINO cannot load it ({error})"]) from error
+
+
+def import_openvino() -> Any:
+    """Return the module, loaded without its telemetry.
+
+    Raises
+    ------
+    MissingPartError
+        If it is not installed.
+
+    """
+    with _without_telemetry():
+        try:
+            import openvino  # noqa: PLC0415
+        except ImportError as error:
+            raise MissingPartError(
+                "a re-identification network needs OpenVINO: pip install 'peta-viz[reid]'"
+            ) from error
+    return openvino
 
 
 @contextmanager

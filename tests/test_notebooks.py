@@ -2,6 +2,7 @@ import ast
 import json
 from pathlib import Path
 
+import papermill
 import pytest
 
 from peta_viz.pipeline import STAGES
@@ -9,8 +10,20 @@ from peta_viz.pipeline import STAGES
 NOTEBOOKS = sorted((Path(__file__).parents[1] / "notebooks").glob("*.ipynb"))
 
 
-def test_there_is_one_per_stage():
-    assert [notebook.stem for notebook in NOTEBOOKS] == [stage.name for stage in STAGES]
+def test_there_is_one_per_stage_and_a_tutorial():
+    assert [notebook.stem for notebook in NOTEBOOKS] == [*(s.name for s in STAGES), "tutorial"]
+
+
+def test_the_tutorial_runs_to_its_end(tmp_path):
+    source = next(notebook for notebook in NOTEBOOKS if notebook.stem == "tutorial")
+    done = tmp_path / "notebooks" / "tutorial.ipynb"
+    done.parent.mkdir()
+    papermill.execute_notebook(source, done, cwd=done.parent, kernel_name="python3")
+    text = "".join(str(cell.get("outputs")) for cell in json.loads(done.read_text())["cells"])
+    assert "mug 0" in text
+    assert "truncated" in text
+    assert "near-copies" in text
+    assert not list((tmp_path / "runs" / "tutorial").glob("decisions.sqlite"))
 
 
 @pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)

@@ -70,6 +70,7 @@ def test_nothing_but_the_sample_and_its_last_cell_knows_the_truth():
     # targets of a training.
     assert {f.name for f in modules} <= {
         "sample.py",
+        "mugs.py",
         "cli.py",
         "report.py",
         "confusion.py",

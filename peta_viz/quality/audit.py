@@ -17,7 +17,6 @@ from peta_viz.quality.reading import keep_vectors, quality_of_run
 from peta_viz.quality.scores import LabelQuality
 from peta_viz.sources import guess_columns, read_table
 from peta_viz.widgets.curator import Curator
-from peta_viz.widgets.doubts import EVEN
 
 
 def audit(
@@ -72,7 +71,6 @@ def audit(
     else:
         group(found, folder, reid=reid, threshold=threshold)
     quality = quality_of_run(folder)
-    doubted = int((quality.scores.to_numpy() < EVEN).sum())
     return Curator(
         quality.imageset,
         Path(folder) / LOG_FILE,
@@ -81,7 +79,7 @@ def audit(
         ),
         queue=worst_groups(quality).head(groups),
         pairs=pd.read_parquet(Path(folder) / "pairs.parquet"),
-        doubts=quality.worst(doubted),
+        doubts=quality.worst(int(quality.doubted.sum())),
         name="audit",
         person=person,
     )
@@ -129,8 +127,8 @@ def worst_groups(quality: LabelQuality) -> pd.DataFrame:
 
     """
     contested = measure_components(quality.imageset)["contested"]
-    doubted = (quality.scores.to_numpy() < EVEN).any(axis=1)
-    doubted = np.isin(contested.index, component_ids(quality.imageset)[doubted])
+    rows = quality.doubted.any(axis=1)
+    doubted = np.isin(contested.index, component_ids(quality.imageset)[rows])
     own = quality.components.loc[contested.index[contested.to_numpy() | doubted]]
     score = (own["wrong_labels"] + own["different"]).astype("float64")
     ordered = score.sort_values(ascending=False, kind="stable")

@@ -18,6 +18,7 @@ from peta_viz.quality.context import Context, Floats, Mask, Rows
 from peta_viz.quality.copies import mates, same_thing
 
 NEIGHBOURS = 20
+EVEN = 0.5  # a label is likelier right than wrong from here on
 _FIT_ROWS = 20_000  # images that error rates and the context are estimated from
 _BLOCK = 20_000  # images at a time
 _SURE = 1e-7
@@ -125,10 +126,15 @@ class LabelQuality:
             rows.append((step, own.sum(), low, high))
         return pd.DataFrame(rows, columns=["first", "wrong", "low", "high"])
 
+    @property
+    def doubted(self) -> Mask:
+        """Which labels are likelier wrong than right: bool, shape ``(images, labels)``."""
+        return np.asarray(self.scores.to_numpy() < EVEN)
+
     @cached_property
     def copies(self) -> csr_array:
         """Which images are near-copies: float32, shape ``(images, images)``, by how likely so."""
-        near = self.pairs[self.pairs["same"] > 0.5]  # noqa: PLR2004 - likelier than not
+        near = self.pairs[self.pairs["same"] > EVEN]
         return _graph(len(self.imageset), near, near["same"].to_numpy())
 
     def copies_of(self, row: int) -> Rows:

@@ -12,9 +12,9 @@ from peta_viz.curation.acts import Cell
 from peta_viz.curation.case import NO, YES, Case
 from peta_viz.errors import InvalidDataError
 from peta_viz.imageset import ImageSet
+from peta_viz.quality.scores import EVEN
 
 FEW = 5  # labels that are shown at once
-EVEN = 0.5  # likelier right than wrong from here on
 
 
 @dataclass(frozen=True)
