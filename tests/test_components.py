@@ -253,15 +253,19 @@ def test_without_fastdup_the_message_names_the_other_way(pictures, monkeypatch):
 
 
 def test_real_peta_by_both_backends(peta_root, peta_reid):
-    imageset = read_peta(peta_root)
+    """Four of its ten sources, for time; `make bench-clustering` takes all."""
+    whole = read_peta(peta_root)
+    some = whole.images["subset"].isin(["3DPeS", "CAVIAR4REID", "MIT", "i-LID"])
+    imageset = whole.take(np.flatnonzero(some))
+    assert len(imageset) == 3597
     vectors = embed(imageset, peta_reid, progress=False)
     theirs = cluster(imageset, vectors=vectors, threshold=0.7, neighbours=20)
     ours = cluster(imageset, vectors=vectors, threshold=0.7, neighbours=20, backend="exact")
     assert theirs.images["component_id"].tolist() == ours.images["component_id"].tolist()
     sizes = ours.images["component_id"].value_counts()
-    assert (sizes > 1).sum() == pytest.approx(926, rel=0.01)
-    assert sizes[sizes > 1].sum() == pytest.approx(9064, rel=0.01)
-    assert sizes.max() == pytest.approx(108, rel=0.01)
+    assert (sizes > 1).sum() == pytest.approx(494, rel=0.01)
+    assert sizes[sizes > 1].sum() == pytest.approx(1868, rel=0.01)
+    assert sizes.max() == pytest.approx(21, rel=0.05)
 
 
 def test_near_pairs_beyond_the_nearest_neighbours_need_vectors(make_set):

@@ -1,64 +1,33 @@
 // One picture of the component, large, beside what its image has of each label.
+import { LargePicture } from "./dialog.js";
 import { make, said } from "./dom.js";
-import { thicken } from "./items.js";
 
 const SIGNS = { y: ["✓", "true", "yes"], n: ["–", "false", "no"], "?": ["?", "unknown", "not known"] };
 
-/** A dialog over everything; `images()` are those of the component, `labels(place)` what one has. */
-export class Closeup {
+/** `images()` are those of the component, `labels(place)` what one has. */
+export class Closeup extends LargePicture {
   constructor(root, { wire, pictures, images, labels }) {
-    Object.assign(this, { wire, pictures, images, labels, url: null });
-    this.title = make("h2", { class: "pv-large-title" });
-    this.picture = make("div", { class: "pv-large-picture" });
-    this.side = make("div", { class: "pv-large-side", tabindex: "0", role: "group", "aria-label": "labels" });
-    const button = (text, label, onclick) => make("button", { text, class: "pv-button", type: "button", title: label, "aria-label": label, onclick });
-    this.dialog = make(
-      "dialog",
-      { class: "pv-large", "aria-label": "enlarged picture", tabindex: "-1", onkeydown: (event) => this.key(event) },
-      make(
-        "header",
-        {},
-        this.title,
-        button("‹", "previous picture (←)", () => this.move(-1)),
-        button("›", "next picture (→)", () => this.move(1)),
-        button("✕", "close (Esc)", () => this.dialog.close()),
-      ),
-      make("div", { class: "pv-large-body" }, this.picture, this.side),
-    );
-    this.dialog.addEventListener("close", () => this.closed());
-    this.dialog.addEventListener("click", (event) => event.target === this.dialog && this.dialog.close());
-    root.append(this.dialog);
+    super(root, "picture");
+    Object.assign(this, { wire, pictures, images, labels });
   }
 
   async open(place) {
     const image = this.images()[place];
     if (!image) return;
     this.place = place;
-    if (!this.dialog.open) {
-      this.dialog.showModal();
-      this.dialog.focus();
-    }
+    this.raise();
     this.title.replaceChildren(`picture ${place + 1} of ${this.images().length}`, make("small", {}, said(image.id)));
     this.side.replaceChildren(make("ul", { class: "pv-closeup" }, ...this.labels(place).map((label) => this.label(...label))));
-    const small = this.pictures.get(image.row)?.url;
-    this.picture.replaceChildren(...(small ? [this.image(small)] : []));
+    const alt = `picture ${place + 1}`;
+    this.preview(this.pictures.get(image.row)?.url, alt);
     const here = () => this.dialog.open && this.place === place;
-    const answer = await this.wire.ask({ kind: "image", row: image.row }).catch((error) => here() && this.say(error.message));
+    const failed = (words) => this.say("This picture cannot be shown: ", said(words));
+    const answer = await this.wire.ask({ kind: "image", row: image.row }).catch((error) => here() && failed(error.message));
     if (!answer || !here()) return; // another one was asked for meanwhile
     const [{ problem }, [bytes]] = answer;
-    if (!bytes) return this.say(problem);
-    this.free();
-    this.url = URL.createObjectURL(new Blob([bytes], { type: "image/jpeg" }));
-    this.picture.replaceChildren(this.image(this.url));
+    if (!bytes) return failed(problem);
+    this.show(bytes, alt);
     this.dialog.dataset.row = String(image.row);
-  }
-
-  image(src) {
-    return make("img", { src, alt: `picture ${this.place + 1}`, onload: (event) => thicken(event.target) });
-  }
-
-  say(words) {
-    this.picture.replaceChildren(make("p", { class: "pv-missing" }, "This picture cannot be shown: ", said(words)));
   }
 
   label(name, state, contested) {
@@ -71,27 +40,20 @@ export class Closeup {
     );
   }
 
-  move(by) {
+  step(by) {
     this.open(this.place + by);
   }
 
   key(event) {
     event.stopPropagation();
-    if (event.key === "ArrowLeft" || event.key === "ArrowRight") this.move(event.key === "ArrowRight" ? 1 : -1);
+    if (event.key === "ArrowLeft" || event.key === "ArrowRight") this.step(event.key === "ArrowRight" ? 1 : -1);
     else if (event.key.toLowerCase() === "o") this.dialog.close();
     else return;
     event.preventDefault();
   }
 
-  /** Let go of the large picture. */
-  free() {
-    if (this.url) URL.revokeObjectURL(this.url);
-    this.url = null;
-  }
-
   closed() {
-    this.free();
+    super.closed();
     delete this.dialog.dataset.row;
-    for (const part of [this.title, this.picture, this.side]) part.replaceChildren();
   }
 }

@@ -1,79 +1,37 @@
 // One image, large, with all its labels and the other images of its component.
+import { LargePicture } from "./dialog.js";
 import { chip, make, said } from "./dom.js";
 import { thicken } from "./items.js";
 
 const STRIP_PX = 72;
 const MARKS = { true: ["✓", "carried"], false: ["–", "not carried"], null: ["?", "not known"] };
 
-/** A dialog over everything; `view()` is what the gallery shows, `onWant` hears of new `wanted`. */
-export class Enlarged {
+/** `view()` is what the gallery shows, `onWant` hears of new `wanted`. */
+export class Enlarged extends LargePicture {
   constructor(root, { wire, pictures, view, onWant, onClose }) {
-    Object.assign(this, { wire, pictures, view, onWant, onClose, row: null, url: null, wanted: [] });
-    this.title = make("h2", { class: "pv-large-title" });
-    this.picture = make("div", { class: "pv-large-picture" });
-    this.side = make("div", { class: "pv-large-side", tabindex: "0", role: "group", "aria-label": "labels" });
-    this.strip = make("div", { class: "pv-large-strip", role: "group", "aria-label": "the component's images" });
-    const button = (text, label, onclick) =>
-      make("button", { text, class: "pv-button", type: "button", title: label, "aria-label": label, onclick });
-    this.dialog = make(
-      "dialog",
-      { class: "pv-large", "aria-label": "enlarged image", tabindex: "-1", onkeydown: (event) => this.key(event) },
-      make(
-        "header",
-        {},
-        this.title,
-        button("‹", "previous image (←)", () => this.move("ArrowLeft")),
-        button("›", "next image (→)", () => this.move("ArrowRight")),
-        button("✕", "close (Esc)", () => this.dialog.close()),
-      ),
-      make("div", { class: "pv-large-body" }, this.picture, this.side),
-      this.strip,
-    );
-    this.dialog.addEventListener("close", () => this.closed());
-    this.dialog.addEventListener("click", (event) => {
-      if (event.target === this.dialog) this.dialog.close();
-    });
-    root.append(this.dialog);
+    const strip = make("div", { class: "pv-large-strip", role: "group", "aria-label": "the component's images" });
+    super(root, "image", strip);
+    Object.assign(this, { wire, pictures, view, onWant, onClose, strip, row: null, wanted: [] });
   }
 
   /** Show a row; `among` says that it is not one of those on display, but of its component. */
   async open(row, { among = false } = {}) {
     this.row = row;
     if (!among) this.origin = row;
-    if (!this.dialog.open) {
-      this.dialog.showModal();
-      this.dialog.focus();
-    }
-    this.preview(row);
+    this.raise();
+    this.dialog.toggleAttribute("data-waiting", true);
+    this.preview(this.pictures.get(row)?.url, "");
     const failed = (error) => this.row === row && this.say(`The kernel could not do this: ${error.message}`);
     const answer = await this.wire.ask({ kind: "image", row }).catch(failed);
     if (!answer || this.row !== row || !this.dialog.open) return; // another was asked for meanwhile
     this.details = answer[0].details;
-    this.show(...answer);
+    this.tell(...answer);
   }
 
-  /** What there is until the large picture comes. */
-  preview(row) {
-    this.dialog.toggleAttribute("data-waiting", true);
-    const { url } = this.pictures.get(row) ?? {};
-    this.picture.replaceChildren(...(url ? [this.image(url, "")] : []));
-  }
-
-  image(src, alt) {
-    return make("img", { src, alt, onload: (event) => thicken(event.target) });
-  }
-
-  say(...words) {
-    this.picture.replaceChildren(make("p", { class: "pv-missing" }, ...words));
-  }
-
-  show({ details, problem }, [bytes]) {
-    this.free();
+  tell({ details, problem }, [bytes]) {
     this.dialog.toggleAttribute("data-waiting", false);
-    if (bytes) {
-      this.url = URL.createObjectURL(new Blob([bytes], { type: "image/jpeg" }));
-      this.picture.replaceChildren(this.image(this.url, details.id));
-    } else this.say("This image cannot be shown: ", said(problem));
+    if (bytes) this.show(bytes, details.id);
+    else this.say("This image cannot be shown: ", said(problem));
     const place = details.component ? [" component ", said(details.component), `, ${details.position + 1} of ${details.size}`] : [];
     this.title.replaceChildren(said(details.id), make("small", {}, ...place));
     this.title.title = details.id;
@@ -176,6 +134,10 @@ export class Enlarged {
     await this.wire.ask({ kind: "select", how: "toggle", row: details.row });
   }
 
+  step(by) {
+    this.move(by > 0 ? "ArrowRight" : "ArrowLeft");
+  }
+
   /** Through what is on display, or through the component, as the key and the view say. */
   async move(key) {
     if (this.row === null || !this.details) return;
@@ -202,17 +164,11 @@ export class Enlarged {
     event.preventDefault();
   }
 
-  /** Let go of the large picture. */
-  free() {
-    if (this.url) URL.revokeObjectURL(this.url);
-    this.url = null;
-  }
-
   closed() {
     const left = this.row;
     this.row = this.details = null;
-    this.free();
-    for (const part of [this.title, this.picture, this.side, this.strip]) part.replaceChildren();
+    super.closed();
+    this.strip.replaceChildren();
     this.wanted = [];
     this.onWant();
     this.onClose(left);
