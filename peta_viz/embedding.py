@@ -159,7 +159,8 @@ def import_openvino() -> Any:
             import openvino  # noqa: PLC0415
         except ImportError as error:
             raise MissingPartError(
-                "a re-identification network needs OpenVINO: pip install 'peta-viz[reid]'"
+                f"a re-identification network needs OpenVINO ({error}): "
+                "pip install 'peta-viz[reid]'"
             ) from error
     return openvino
 

@@ -49,7 +49,7 @@ def test_an_old_package_and_a_missing_one(tmp_path, monkeypatch):
     assert found["extra ray"].state == "absent"
     assert found["extra ray"].remedy == "pip install 'peta-viz[ray]'"
     assert found["extra reid"].state == "broken"
-    assert found["extra train"].state == "good"  # it needs nothing
+    assert "extra train" not in found  # this one has none
 
 
 @pytest.mark.parametrize(
@@ -68,9 +68,9 @@ def test_an_old_package_and_a_missing_one(tmp_path, monkeypatch):
 def test_a_part_that_does_not_load(tmp_path, monkeypatch, module, reason, part, remedy):
     (tmp_path / f"{module}.py").write_text(f"raise {reason}\n")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=":")
-    (finding,) = [one for one in examine(tmp_path) if one.part == part]
+    finding = next(one for one in examine(tmp_path) if one.part == part)
     assert finding.state == "broken"
-    assert module in finding.words or "licence" in finding.words
+    assert reason.split("'")[1] in finding.words
     assert remedy in finding.remedy
 
 
@@ -95,7 +95,7 @@ def test_whose_kernel_runs_the_notebooks(tmp_path, monkeypatch, program, state):
     monkeypatch.setenv("JUPYTER_PATH", str(tmp_path))
     finding = doctor._kernel()
     assert finding.state == state
-    assert (program in finding.words) == (state == "broken")
+    assert (f"another Python, {program}" in finding.words) == (state == "broken")
 
 
 def test_widgets_without_a_front_end(tmp_path, monkeypatch):

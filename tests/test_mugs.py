@@ -43,8 +43,8 @@ def test_photos_of_a_mug_are_one_component(table):
     images = imageset.images
     assert (images["problem"] != "").sum() == 1  # the file that was cut off
     images = images[images["problem"] == ""]
-    assert images.groupby("product")["component_id"].nunique().mean() < 1.2
-    assert images.groupby("component_id")["product"].nunique().mean() < 1.1
+    assert images.groupby("person_id")["component_id"].nunique().mean() < 1.2
+    assert images.groupby("component_id")["person_id"].nunique().mean() < 1.1
 
 
 def test_the_same_seed_gives_the_same_files(table, tmp_path):

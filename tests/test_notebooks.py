@@ -5,7 +5,7 @@ from pathlib import Path
 import papermill
 import pytest
 
-from peta_viz.pipeline import STAGES
+from peta_viz.pipeline import STAGES, _LocalKernelManager
 
 NOTEBOOKS = sorted((Path(__file__).parents[1] / "notebooks").glob("*.ipynb"))
 
@@ -18,7 +18,13 @@ def test_the_tutorial_runs_to_its_end(tmp_path):
     source = next(notebook for notebook in NOTEBOOKS if notebook.stem == "tutorial")
     done = tmp_path / "notebooks" / "tutorial.ipynb"
     done.parent.mkdir()
-    papermill.execute_notebook(source, done, cwd=done.parent, kernel_name="python3")
+    papermill.execute_notebook(
+        source,
+        done,
+        cwd=done.parent,
+        kernel_name="python3",
+        kernel_manager_class=_LocalKernelManager,
+    )
     text = "".join(str(cell.get("outputs")) for cell in json.loads(done.read_text())["cells"])
     assert "mug 0" in text
     assert "truncated" in text

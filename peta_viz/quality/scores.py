@@ -21,7 +21,6 @@ NEIGHBOURS = 20
 EVEN = 0.5  # a label is likelier right than wrong from here on
 _FIT_ROWS = 20_000  # images that error rates and the context are estimated from
 _BLOCK = 20_000  # images at a time
-_SURE = 1e-7
 _SHARPNESS = 4  # neighbours count by this power of their similarity
 _LITTLE = 1e-3
 
@@ -41,9 +40,9 @@ class LabelQuality:
         float32 frame of the same shape: how likely the label is by the image's other labels, its
         features and predictions, without its near-copies.
     images
-        By `image_id`: `score` (float32: that all labels are right), `wrong_labels` (float32: how
-        many are expected to be wrong), and `part` (int64: which part of its component it is in,
-        from 0, the largest; several parts are likely several things).
+        By `image_id`: `score` (float32: of its worst label; 1 where none is known), `wrong_labels`
+        (float32: how many are expected to be wrong), and `part` (int64: which part of its component
+        it is in, from 0, the largest; several parts are likely several things).
     components
         By `component_id`: `size`, `score` and `wrong_labels` as above, `parts`, and `different`
         (float32: the probability that not all of its images show the same thing).
@@ -339,20 +338,20 @@ def _summaries(
     codes, ids = pd.factorize(component_ids(imageset), sort=True)
     codes = codes.astype(np.int64)
     wrong = np.nansum(1 - scores, axis=1)
-    sound = np.exp(np.nansum(np.log(np.maximum(scores, np.float32(_SURE))), axis=1))
+    worst = np.nanmin(scores, axis=1, initial=1)  # several doubts of one image are rarely separate
     rows = pd.RangeIndex(len(imageset))
     links = Links.of(rows, near.rename(columns={"same": "similarity", "similarity": "looks"}))
     part = _parts(codes, links.components(0.5))
     weakest = links.weakest(codes)["similarity"].reindex(range(len(ids)))
     images = pd.DataFrame(
-        {"score": sound.astype("float32"), "wrong_labels": wrong.astype("float32"), "part": part},
+        {"score": worst.astype("float32"), "wrong_labels": wrong.astype("float32"), "part": part},
         index=imageset.images.index,
     )
     grouped = images.groupby(codes)
     components = pd.DataFrame(
         {
             "size": grouped.size(),
-            "score": np.exp(np.log(np.maximum(images["score"], _SURE)).groupby(codes).sum()),
+            "score": grouped["score"].min(),
             "wrong_labels": grouped["wrong_labels"].sum(),
             "parts": grouped["part"].max() + 1,
             "different": (1 - weakest).fillna(0.0),
