@@ -1,0 +1,228 @@
+"""Every stage and part under every fault, and what breaks.
+
+``python -m abuse.faults``: a process is killed, its disk filled, its folder made read-only, its
+images taken away, its clock set, or another one set to the same work, at random moments. Whatever
+happens, no file is there that is not whole, nothing acknowledged is lost, and the same command
+without the fault ends with what an undisturbed one ends with, or says why not.
+"""
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tqdm import tqdm
+
+from abuse.ground import Ground, go_inside
+from abuse.kinds import FAULTS, Fault, Scene, clock_environment
+from abuse.parts import PARTS, broken_promises
+from abuse.subjects import SUBJECTS, Subject, contents, differences
+from abuse.victim import Victim
+from benchmarks.machine import in_words
+
+_PATIENCE_S = 120.0  # more than it takes undisturbed
+_DURING = ("killed", "finished", "told")
+_AFTER = ("same", "told")
+
+
+@dataclass(frozen=True)
+class Undisturbed:
+    """What a subject leaves when nothing happens, and how long it is at work."""
+
+    folder: Path
+    contents: dict[str, Any]
+    seconds: float
+
+
+class Matrix:
+    """Tries faults on subjects.
+
+    Parameters
+    ----------
+    ground
+        Where.
+    seed
+        Of the moments.
+
+    """
+
+    def __init__(self, ground: Ground, seed: int) -> None:
+        self._ground = ground
+        self._seed = seed
+        self._known: dict[str, Undisturbed] = {}
+
+    def undisturbed(self, subject: Subject) -> Undisturbed:
+        """Return what a subject leaves when nothing happens."""
+        if subject.name not in self._known:
+            scene = self._scene(subject)
+            victim = scene.start()
+            victim.wait(subject.begins, _PATIENCE_S)
+            started = time.monotonic()
+            self._finish(subject, victim, 10 * _PATIENCE_S)
+            seconds = time.monotonic() - started
+            found, broken = contents(self._ground.run)
+            if broken or not (victim.said(subject.ends) if subject.ends else _well(victim)):
+                lines = "\n".join([*victim.lines[-20:], *broken])
+                raise SystemExit(f"{subject.name} does not work even undisturbed:\n{lines}")
+            folder = self._ground.keep(subject.name)
+            self._known[subject.name] = Undisturbed(folder, found, seconds)
+        return self._known[subject.name]
+
+    def trial(self, subject: Subject, fault: Fault, number: int) -> tuple[str, str, list[str]]:
+        """Return how it ended under the fault and after it, and what broke."""
+        expected = self.undisturbed(subject)
+        scene = self._scene(subject, fault, number)
+        moment = scene.rng.uniform(0, expected.seconds)
+        struck = True
+        if fault.before:
+            fault.strike(scene)
+            victim = scene.start()
+        else:
+            victim = scene.start()
+            victim.wait(subject.begins, _PATIENCE_S)
+            victim.wait(subject.ends, moment)
+            struck = victim.runs and not (subject.ends and victim.said(subject.ends))
+            if struck:
+                fault.strike(scene)
+        during = [self._ending(subject, one, expected.seconds) for one in scene.victims]
+        if fault.kills and struck:
+            during = ["killed"]
+        fault.lift(scene)
+        broken = [f"{words}, at {moment:.2f} s" for words in during if words not in _DURING]
+        broken += self._half_written(scene, expected)
+        again = scene.start()
+        after = self._ending(subject, again, expected.seconds)
+        broken += self._half_written(scene, expected)
+        if after == "finished":
+            after = "same"
+            missing = set(expected.contents) - set(contents(self._ground.run)[0])
+            broken += [f"{name} is missing afterwards" for name in sorted(missing)]
+        elif after != "told":
+            broken.append(f"afterwards: {after}")
+        ended = next((words for words in during if words != "finished"), "finished")
+        return ended, after, broken
+
+    def _scene(self, subject: Subject, fault: Fault | None = None, number: int = 0) -> Scene:
+        before = self.undisturbed(SUBJECTS[subject.before]).folder if subject.before else None
+        self._ground.lay(before)
+        words = f"{self._seed} {subject.name} {fault.name if fault else ''} {number}"
+        rng = np.random.default_rng(list(words.encode()))
+        environment = dict(os.environ)
+        if fault and fault.clock:
+            environment |= clock_environment(self._ground)
+        return Scene(self._ground, subject, environment, rng)
+
+    def _finish(self, subject: Subject, victim: Victim, limit_s: float) -> bool:
+        """Wait until it has done enough; returns False if it was killed because it never did."""
+        in_time = victim.wait(subject.ends, limit_s)
+        if victim.runs:  # what comes after its end is another subject's
+            victim.kill()
+        return in_time
+
+    def _ending(self, subject: Subject, victim: Victim, seconds: float) -> str:
+        if not self._finish(subject, victim, 10 * seconds + _PATIENCE_S):
+            return "it did not end"
+        if subject.ends and victim.said(subject.ends):
+            return "finished"
+        return victim.verdict()
+
+    def _half_written(self, scene: Scene, expected: Undisturbed) -> list[str]:
+        found, broken = contents(self._ground.run)
+        kept = [victim.kept for victim in scene.victims]
+        try:
+            broken += broken_promises(scene.subject.name, self._ground.run, kept)
+        except Exception as error:  # noqa: BLE001 - what a reader would have met
+            broken.append(f"what was kept cannot be read: {error}")
+        return broken + differences(found, expected.contents)
+
+
+def _well(victim: Victim) -> bool:
+    return victim.verdict() == "finished"
+
+
+def plan(options: argparse.Namespace) -> Iterator[tuple[Subject, Fault, int]]:
+    """Name every trial."""
+    for subject in (SUBJECTS[name] for name in options.subjects):
+        for fault in (FAULTS[name] for name in options.faults):
+            if fault.of_images and not subject.reads_images:
+                continue
+            part = subject.name in PARTS
+            kills = options.part_kills if part else options.kills
+            for number in range(kills if fault.kills else options.trials):
+                yield subject, fault, number
+
+
+_PAGE = """\
+# Faults
+
+`{command}`, {machine}. {images} images of the generated sample, 2 epochs of 32×32 pixels, on one
+disk of memory.
+
+| | fault | trials | killed | finished | said why not | same tables | said why not | broken |
+| --- | --- | --: | --: | --: | --: | --: | --: | --: |
+{rows}
+
+Three columns say how the work under the fault ended; then "same tables" and "said why not" how the
+same command ended without it. **Broken** is a trial with a bare traceback, a file that is not whole, something
+acknowledged that is lost, other tables than undisturbed, or no end.
+"""
+
+
+def write_page(counts: dict[tuple[str, str], Counter[str]], images: int, out: Path) -> None:
+    """Write the table."""
+    keys = ["trials", *_DURING, *(f"then {word}" for word in _AFTER), "broken"]
+    rows = [
+        f"| {subject} | {fault} | {' | '.join(str(count[key]) for key in keys)} |"
+        for (subject, fault), count in counts.items()
+    ]
+    command = " ".join(["python -m abuse.faults", *sys.argv[1:]])
+    page = _PAGE.format(command=command, machine=in_words(), images=images, rows="\n".join(rows))
+    out.write_text(page, encoding="utf-8")
+
+
+def _options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--kills", type=int, default=6, help="of each stage")
+    parser.add_argument("--part-kills", type=int, default=40, help="of each part")
+    parser.add_argument("--trials", type=int, default=2, help="of every other fault")
+    parser.add_argument("--seed", type=int, default=0, help="of the moments")
+    parser.add_argument("--rows", type=int, default=40, help="label rows of each of two subsets")
+    parser.add_argument("--faults", nargs="*", choices=FAULTS, default=list(FAULTS))
+    parser.add_argument("--subjects", nargs="*", choices=SUBJECTS, default=list(SUBJECTS))
+    parser.add_argument("--out", type=Path, default=Path(__file__).with_suffix(".md"))
+    return parser.parse_args(arguments)
+
+
+def main() -> None:
+    """Try everything, write the table beside this file, and fail if anything broke."""
+    options = _options()
+    go_inside("abuse.faults")
+    scratch = Path(tempfile.mkdtemp(prefix="peta-viz-faults-"))
+    counts: dict[tuple[str, str], Counter[str]] = {}
+    try:
+        ground = Ground(scratch, options.rows)
+        matrix = Matrix(ground, options.seed)
+        for subject, fault, number in tqdm(list(plan(options)), unit="trial"):
+            during, after, broken = matrix.trial(subject, fault, number)
+            count = counts.setdefault((subject.name, fault.name), Counter())
+            count.update(["trials", during, f"then {after}", *(["broken"] if broken else [])])
+            for words in broken:
+                tqdm.write(f"{subject.name}, {fault.name}, {number}: {words}")
+            write_page(counts, ground.images, options.out)
+    finally:
+        subprocess.run(["umount", str(scratch / "disk")], check=False)  # noqa: S603, S607
+        shutil.rmtree(scratch, ignore_errors=True)
+    sys.exit(any(count["broken"] for count in counts.values()))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,119 @@
+"""Where it happens: a small disk that can be filled and made read-only, and images beside it."""
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from peta_viz.peta import read_peta
+from peta_viz.sample import RELEASE, make_sample
+
+_INSIDE = "PETA_VIZ_ABUSE"
+_DISK = "512m"
+
+
+def go_inside(module: str) -> None:
+    """Start the command again in a mount namespace of its own, in which everybody may mount.
+
+    What is mounted there is seen by nobody else and ends with the command.
+    """
+    if os.environ.get(_INSIDE):
+        return
+    unshare = ["unshare", "-m"] if os.geteuid() == 0 else ["unshare", "-rm"]
+    if subprocess.run([*unshare, "true"], check=False).returncode:  # noqa: S603
+        raise SystemExit("no mount namespace is permitted here: run it as root, or allow unshare")
+    os.environ[_INSIDE] = "yes"
+    os.execvp("unshare", [*unshare, sys.executable, "-m", module, *sys.argv[1:]])  # noqa: S606, S607
+
+
+class Ground:
+    """A run folder on a disk of its own, and a release of images.
+
+    Parameters
+    ----------
+    scratch
+        A folder for all of it.
+    rows
+        How many label rows of each of the sample's subsets there are.
+
+    """
+
+    def __init__(self, scratch: Path, rows: int) -> None:
+        self.scratch = scratch
+        self.disk = scratch / "disk"
+        self.run = self.disk / "run"
+        self.clock = scratch / "clock"
+        self._ballast = self.disk / "ballast"
+        self.disk.mkdir(parents=True, exist_ok=True)
+        self._mount("-t", "tmpfs", "-o", f"size={_DISK}", "none")
+        self.release = make_sample(scratch / "sample")
+        for labels in self.release.rglob("Label.txt"):
+            lines = labels.read_text(encoding="utf-8").splitlines()[:rows]
+            labels.write_text("\n".join(lines) + "\n", encoding="utf-8")
+            keys = {line.split()[0] for line in lines}
+            for image in [*labels.parent.glob("*.jpg"), *labels.parent.glob("*.png")]:
+                if not {image.name, image.stem.split("_")[0]} & keys:
+                    image.unlink()
+        self.images = len(read_peta(self.release))
+        self._hidden = self.release.with_name(f"{RELEASE}, unmounted")
+
+    def lay(self, before: Path | None) -> None:
+        """Put all to rights, and into the run folder what is there before."""
+        self.free()
+        self.make_writable()
+        self.show_images()
+        self.set_clock(0)
+        shutil.rmtree(self.run, ignore_errors=True)
+        if before:
+            shutil.copytree(before, self.run)
+        else:
+            self.run.mkdir()
+
+    def keep(self, name: str) -> Path:
+        """Copy the run folder, and return where to."""
+        kept = self.scratch / "kept" / name
+        shutil.rmtree(kept, ignore_errors=True)
+        shutil.copytree(self.run, kept)
+        return kept
+
+    def fill(self, left: int) -> None:
+        """Leave so many bytes of room on the disk."""
+        room = os.statvfs(self.disk)
+        with self._ballast.open("wb") as file:
+            os.posix_fallocate(file.fileno(), 0, max(room.f_bavail * room.f_frsize - left, 1))
+
+    def free(self) -> None:
+        """Make room again."""
+        self._ballast.unlink(missing_ok=True)
+
+    def make_read_only(self, limit_s: float = 20) -> None:
+        """Forbid all writing, as soon as no file is open for it."""
+        deadline = time.monotonic() + limit_s
+        while not self._mount("-o", "remount,ro,bind", check=False):
+            if time.monotonic() > deadline:
+                return
+            time.sleep(0.002)
+
+    def make_writable(self) -> None:
+        """Allow writing again."""
+        self._mount("-o", "remount,rw,bind")
+
+    def hide_images(self) -> None:
+        """Let the release vanish, as a disk does that is unmounted."""
+        self.release.rename(self._hidden)
+
+    def show_images(self) -> None:
+        """Bring the release back."""
+        if self._hidden.exists():
+            self._hidden.rename(self.release)
+
+    def set_clock(self, days: float) -> None:
+        """Move the clock of those that look at it."""
+        self.clock.write_text(f"{days:+.0f}d\n", encoding="utf-8")
+
+    def _mount(self, *options: str, check: bool = True) -> bool:
+        command = ["mount", *options, str(self.disk)]
+        done = subprocess.run(command, check=check, stderr=subprocess.DEVNULL)  # noqa: S603
+        return done.returncode == 0
