@@ -7,14 +7,13 @@ without the fault ends with what an undisturbed one ends with, or says why not.
 """
 
 import argparse
+import json
 import os
-import shutil
-import subprocess
 import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,6 +31,7 @@ from benchmarks.machine import in_words
 _PATIENCE_S = 120.0  # more than it takes undisturbed
 _DURING = ("killed", "finished", "told")
 _AFTER = ("same", "told")
+Counts = dict[tuple[str, str], Counter[str]]
 
 
 @dataclass(frozen=True)
@@ -65,12 +65,12 @@ class Matrix:
         if subject.name not in self._known:
             scene = self._scene(subject)
             victim = scene.start()
-            victim.wait(subject.begins, _PATIENCE_S)
+            victim.wait(subject.begins, limit_s=_PATIENCE_S)
             started = time.monotonic()
             self._finish(subject, victim, 10 * _PATIENCE_S)
             seconds = time.monotonic() - started
             found, broken = contents(self._ground.run)
-            if broken or not (victim.said(subject.ends) if subject.ends else _well(victim)):
+            if broken or not (victim.said(*subject.ends) if subject.ends else _well(victim)):
                 lines = "\n".join([*victim.lines[-20:], *broken])
                 raise SystemExit(f"{subject.name} does not work even undisturbed:\n{lines}")
             folder = self._ground.keep(subject.name)
@@ -88,9 +88,9 @@ class Matrix:
             victim = scene.start()
         else:
             victim = scene.start()
-            victim.wait(subject.begins, _PATIENCE_S)
-            victim.wait(subject.ends, moment)
-            struck = victim.runs and not (subject.ends and victim.said(subject.ends))
+            victim.wait(subject.begins, limit_s=_PATIENCE_S)
+            victim.wait(*subject.ends, limit_s=moment)
+            struck = victim.runs and not victim.said(*subject.ends)
             if struck:
                 fault.strike(scene)
         during = [self._ending(subject, one, expected.seconds) for one in scene.victims]
@@ -123,7 +123,7 @@ class Matrix:
 
     def _finish(self, subject: Subject, victim: Victim, limit_s: float) -> bool:
         """Wait until it has done enough; returns False if it was killed because it never did."""
-        in_time = victim.wait(subject.ends, limit_s)
+        in_time = victim.wait(*subject.ends, limit_s=limit_s)
         if victim.runs:  # what comes after its end is another subject's
             victim.kill()
         return in_time
@@ -131,7 +131,7 @@ class Matrix:
     def _ending(self, subject: Subject, victim: Victim, seconds: float) -> str:
         if not self._finish(subject, victim, 10 * seconds + _PATIENCE_S):
             return "it did not end"
-        if subject.ends and victim.said(subject.ends):
+        if victim.said(*subject.ends):
             return "finished"
         return victim.verdict()
 
@@ -164,29 +164,39 @@ def plan(options: argparse.Namespace) -> Iterator[tuple[Subject, Fault, int]]:
 _PAGE = """\
 # Faults
 
-`{command}`, {machine}. {images} images of the generated sample, 2 epochs of 32×32 pixels, on one
-disk of memory.
+`python -m abuse.faults`, {machine}. {images} images of the generated sample, 2 epochs of 32×32
+pixels, on a disk of memory.
 
-| | fault | trials | killed | finished | said why not | same tables | said why not | broken |
+| | fault | trials | killed | finished | said why not | then: same | then: said why not | broken |
 | --- | --- | --: | --: | --: | --: | --: | --: | --: |
 {rows}
 
-Three columns say how the work under the fault ended; then "same tables" and "said why not" how the
-same command ended without it. **Broken** is a trial with a bare traceback, a file that is not whole, something
-acknowledged that is lost, other tables than undisturbed, or no end.
+Three columns say how the work under the fault ended, or the first of two at work that did not
+finish; the next two how the same command ended without the fault. **Broken** is a trial with a bare
+traceback, a file that is not whole, something acknowledged that is lost, other tables than
+undisturbed, or no end.
 """
 
 
-def write_page(counts: dict[tuple[str, str], Counter[str]], images: int, out: Path) -> None:
-    """Write the table."""
+def write_page(counts: Counts, about: Mapping[str, str], out: Path) -> None:
+    """Write the table, and the counts of it as JSON, from which `read_counts` reads them back."""
     keys = ["trials", *_DURING, *(f"then {word}" for word in _AFTER), "broken"]
     rows = [
-        f"| {subject} | {fault} | {' | '.join(str(count[key]) for key in keys)} |"
-        for (subject, fault), count in counts.items()
+        f"| {subject} | {fault} | {' | '.join(str(counts[subject, fault][key]) for key in keys)} |"
+        for subject in SUBJECTS
+        for fault in FAULTS
+        if (subject, fault) in counts
     ]
-    command = " ".join(["python -m abuse.faults", *sys.argv[1:]])
-    page = _PAGE.format(command=command, machine=in_words(), images=images, rows="\n".join(rows))
-    out.write_text(page, encoding="utf-8")
+    out.write_text(_PAGE.format(**about, rows="\n".join(rows)), encoding="utf-8")
+    cells = [[*cell, dict(count)] for cell, count in counts.items()]
+    words = ",\n ".join(json.dumps(cell) for cell in cells)
+    out.with_suffix(".json").write_text(f"[\n {words}\n]\n", encoding="utf-8")
+
+
+def read_counts(out: Path) -> Counts:
+    """Read what was counted before."""
+    cells = json.loads(out.with_suffix(".json").read_text(encoding="utf-8"))
+    return {(subject, fault): Counter(count) for subject, fault, count in cells}
 
 
 def _options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
@@ -198,6 +208,7 @@ def _options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--rows", type=int, default=40, help="label rows of each of two subsets")
     parser.add_argument("--faults", nargs="*", choices=FAULTS, default=list(FAULTS))
     parser.add_argument("--subjects", nargs="*", choices=SUBJECTS, default=list(SUBJECTS))
+    parser.add_argument("--add", action="store_true", help="to the table that is there")
     parser.add_argument("--out", type=Path, default=Path(__file__).with_suffix(".md"))
     return parser.parse_args(arguments)
 
@@ -207,20 +218,26 @@ def main() -> None:
     options = _options()
     go_inside("abuse.faults")
     scratch = Path(tempfile.mkdtemp(prefix="peta-viz-faults-"))
-    counts: dict[tuple[str, str], Counter[str]] = {}
+    counts = read_counts(options.out) if options.add else {}
+    began = set()
+    ground = Ground(scratch, options.rows)
     try:
-        ground = Ground(scratch, options.rows)
+        about = {"machine": in_words(), "images": str(ground.images)}
         matrix = Matrix(ground, options.seed)
         for subject, fault, number in tqdm(list(plan(options)), unit="trial"):
+            cell = subject.name, fault.name
+            if cell not in began:
+                began.add(cell)
+                counts[cell] = Counter()
             during, after, broken = matrix.trial(subject, fault, number)
-            count = counts.setdefault((subject.name, fault.name), Counter())
-            count.update(["trials", during, f"then {after}", *(["broken"] if broken else [])])
+            counts[cell].update(
+                ["trials", during, f"then {after}", *(["broken"] if broken else [])]
+            )
             for words in broken:
                 tqdm.write(f"{subject.name}, {fault.name}, {number}: {words}")
-            write_page(counts, ground.images, options.out)
+            write_page(counts, about, options.out)
     finally:
-        subprocess.run(["umount", str(scratch / "disk")], check=False)  # noqa: S603, S607
-        shutil.rmtree(scratch, ignore_errors=True)
+        ground.close()
     sys.exit(any(count["broken"] for count in counts.values()))
 
 

@@ -4,7 +4,6 @@ import os
 import shutil
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 from peta_viz.peta import read_peta
@@ -46,6 +45,7 @@ class Ground:
         self.run = self.disk / "run"
         self.clock = scratch / "clock"
         self._ballast = self.disk / "ballast"
+        self._read_only = False
         self.disk.mkdir(parents=True, exist_ok=True)
         self._mount("-t", "tmpfs", "-o", f"size={_DISK}", "none")
         self.release = make_sample(scratch / "sample")
@@ -88,17 +88,23 @@ class Ground:
         """Make room again."""
         self._ballast.unlink(missing_ok=True)
 
-    def make_read_only(self, limit_s: float = 20) -> None:
-        """Forbid all writing, as soon as no file is open for it."""
-        deadline = time.monotonic() + limit_s
-        while not self._mount("-o", "remount,ro,bind", check=False):
-            if time.monotonic() > deadline:
-                return
-            time.sleep(0.002)
+    def make_read_only(self) -> None:
+        """Forbid all writing, but into files that are open for it."""
+        self._mount("--bind", str(self.disk))  # over itself: what is in use cannot be remounted
+        self._mount("-o", "remount,ro,bind")
+        self._read_only = True
 
     def make_writable(self) -> None:
         """Allow writing again."""
-        self._mount("-o", "remount,rw,bind")
+        if self._read_only:
+            self._unmount()
+        self._read_only = False
+
+    def close(self) -> None:
+        """Remove all of it."""
+        self.make_writable()
+        self._unmount()
+        shutil.rmtree(self.scratch, ignore_errors=True)
 
     def hide_images(self) -> None:
         """Let the release vanish, as a disk does that is unmounted."""
@@ -113,7 +119,8 @@ class Ground:
         """Move the clock of those that look at it."""
         self.clock.write_text(f"{days:+.0f}d\n", encoding="utf-8")
 
-    def _mount(self, *options: str, check: bool = True) -> bool:
-        command = ["mount", *options, str(self.disk)]
-        done = subprocess.run(command, check=check, stderr=subprocess.DEVNULL)  # noqa: S603
-        return done.returncode == 0
+    def _mount(self, *options: str) -> None:
+        subprocess.run(["mount", *options, str(self.disk)], check=True)  # noqa: S603, S607
+
+    def _unmount(self) -> None:
+        subprocess.run(["umount", "--lazy", str(self.disk)], check=True)  # noqa: S603, S607

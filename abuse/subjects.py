@@ -17,7 +17,7 @@ import torch
 from abuse.parts import BEGINS, PARTS, VALUE
 from peta_viz.pipeline import STAGES
 
-_QUICK = ["--epochs", "2", "--set", "height_px=32", "--set", "width_px=32"]
+_QUICK = ["--no-track", "--epochs", "2", "--set", "height_px=32", "--set", "width_px=32"]
 _PICTURED = ("decoding",)  # parts that read the release
 _FINISHED_RUN = "reporting"  # the part that needs one
 # What belongs to fastdup and MLflow, and notebooks of which only the finished ones are read.
@@ -37,7 +37,7 @@ class Subject:
     begins
         What it says when its work begins.
     ends
-        What it says when the work is done, where it goes on after that.
+        What it says, the one or the other, when the work is done and it goes on after that.
     reads_images
         Does it read the release?
     before
@@ -48,7 +48,7 @@ class Subject:
     name: str
     command: tuple[str, ...]
     begins: str
-    ends: str | None
+    ends: tuple[str, ...]
     reads_images: bool
     before: str | None
 
@@ -62,13 +62,14 @@ def _subjects() -> Iterator[Subject]:
     before = None
     for stage in STAGES:
         last = stage is STAGES[-1]  # after which the index page is written
-        ends = None if last else f"{stage.name} done"
+        words = (f"{stage.name} done", f"{stage.name} was done before")
+        ends = () if last else words
         yield Subject(stage.name, (*command, *_QUICK), f"{stage.name} …", ends, True, before)
         before = stage.name
     for part in PARTS:
         command = [sys.executable, "-m", "abuse.parts", part, "{run}", "{release}"]
         start = before if part == _FINISHED_RUN else None
-        yield Subject(part, tuple(command), BEGINS, None, part in _PICTURED, start)
+        yield Subject(part, tuple(command), BEGINS, (), part in _PICTURED, start)
 
 
 SUBJECTS = {subject.name: subject for subject in _subjects()}
@@ -79,7 +80,12 @@ def contents(folder: Path) -> tuple[dict[str, Any], list[str]]:
     found, broken = {}, []
     for file in sorted(folder.rglob("*")):
         name = str(file.relative_to(folder))
-        if file.is_dir() or name.startswith(_OTHERS) or ".running." in name or file.name[0] == ".":
+        if (
+            not file.is_file()
+            or name.startswith(_OTHERS)
+            or ".running." in name
+            or file.name[0] == "."
+        ):
             continue
         try:
             found[name] = _content(file)

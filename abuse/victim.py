@@ -53,14 +53,14 @@ class Victim:
         """What it acknowledged."""
         return [line.removeprefix(KEPT) for line in list(self.lines) if line.startswith(KEPT)]
 
-    def said(self, words: str) -> bool:
-        """Tell whether it has said a line that begins so."""
+    def said(self, *words: str) -> bool:
+        """Tell whether it has said a line that begins with one of these."""
         return any(line.startswith(words) for line in list(self.lines))
 
-    def wait(self, words: str | None, limit_s: float) -> bool:
-        """Wait until it says a line that begins so, or ends; returns False if it does neither."""
+    def wait(self, *words: str, limit_s: float) -> bool:
+        """Wait until it has said one of these, or ends; returns False if it does neither."""
         deadline = time.monotonic() + limit_s
-        while self.runs and not (words is not None and self.said(words)):
+        while self.runs and not self.said(*words):
             left = deadline - time.monotonic()
             if left <= 0:
                 return False
