@@ -151,8 +151,8 @@ def _well(victim: Victim) -> bool:
 
 def plan(options: argparse.Namespace) -> Iterator[tuple[Subject, Fault, int]]:
     """Name every trial."""
-    for subject in (SUBJECTS[name] for name in options.subjects):
-        for fault in (FAULTS[name] for name in options.faults):
+    for fault in (FAULTS[name] for name in options.faults):
+        for subject in (SUBJECTS[name] for name in options.subjects):
             if fault.of_images and not subject.reads_images:
                 continue
             part = subject.name in PARTS

@@ -50,6 +50,7 @@ class Stage:
     reads_decisions: bool = False
 
 
+_GONE = "not there"
 _INPUTS = ("root", "table", "reid", "weights", "truth", "curation")
 STAGES = (
     Stage(
@@ -284,7 +285,7 @@ def _state(file: Path) -> str:
     try:
         stat = file.stat()
     except OSError:
-        return "not there"
+        return _GONE
     return f"{stat.st_size}\0{stat.st_mtime_ns}"
 
 
@@ -298,6 +299,7 @@ def _refuse_changed(stage: Stage, before: Mapping[Path, str], now: Mapping[Path,
     """Keep a stage from being done that read what may have gone and come back."""
     changed = [file for file in {**before, **now} if before.get(file) != now.get(file)]
     if changed:
+        changed.sort(key=lambda file: now.get(file, _GONE) != _GONE)  # what is gone tells most
         more = f" and {len(changed) - 1:,} more" if len(changed) > 1 else ""
         raise StageError(
             f"{stage.name} stopped: files that it reads changed or vanished meanwhile: "
