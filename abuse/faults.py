@@ -9,11 +9,12 @@ without the fault ends with what an undisturbed one ends with, or says why not.
 import argparse
 import json
 import os
+import signal
 import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -59,6 +60,7 @@ class Matrix:
         self._ground = ground
         self._seed = seed
         self._known: dict[str, Undisturbed] = {}
+        self._scenes: list[Scene] = []
 
     def undisturbed(self, subject: Subject) -> Undisturbed:
         """Return what a subject leaves when nothing happens."""
@@ -119,7 +121,14 @@ class Matrix:
         environment = dict(os.environ)
         if fault and fault.clock:
             environment |= clock_environment(self._ground)
-        return Scene(self._ground, subject, environment, rng)
+        self._scenes = [Scene(self._ground, subject, environment, rng)]
+        return self._scenes[0]
+
+    def close(self) -> None:
+        """End what is still at work."""
+        for scene in self._scenes:
+            for victim in scene.victims:
+                victim.kill()
 
     def _finish(self, subject: Subject, victim: Victim, limit_s: float) -> bool:
         """Wait until it has done enough; returns False if it was killed because it never did."""
@@ -164,8 +173,8 @@ def plan(options: argparse.Namespace) -> Iterator[tuple[Subject, Fault, int]]:
 _PAGE = """\
 # Faults
 
-`python -m abuse.faults`, {machine}. {images} images of the generated sample, 2 epochs of 32×32
-pixels, on a disk of memory.
+`python -m abuse.faults`, {machine}. Part of the generated sample, 2 epochs of 32×32 pixels, on a
+disk of memory. A row that is not there was not tried.
 
 | | fault | trials | killed | finished | said why not | then: same | then: said why not | broken |
 | --- | --- | --: | --: | --: | --: | --: | --: | --: |
@@ -178,7 +187,7 @@ undisturbed, or no end.
 """
 
 
-def write_page(counts: Counts, about: Mapping[str, str], out: Path) -> None:
+def write_page(counts: Counts, out: Path) -> None:
     """Write the table, and the counts of it as JSON, from which `read_counts` reads them back."""
     keys = ["trials", *_DURING, *(f"then {word}" for word in _AFTER), "broken"]
     rows = [
@@ -187,7 +196,7 @@ def write_page(counts: Counts, about: Mapping[str, str], out: Path) -> None:
         for fault in FAULTS
         if (subject, fault) in counts
     ]
-    out.write_text(_PAGE.format(**about, rows="\n".join(rows)), encoding="utf-8")
+    out.write_text(_PAGE.format(machine=in_words(), rows="\n".join(rows)), encoding="utf-8")
     cells = [[*cell, dict(count)] for cell, count in counts.items()]
     words = ",\n ".join(json.dumps(cell) for cell in cells)
     out.with_suffix(".json").write_text(f"[\n {words}\n]\n", encoding="utf-8")
@@ -220,10 +229,10 @@ def main() -> None:
     scratch = Path(tempfile.mkdtemp(prefix="peta-viz-faults-"))
     counts = read_counts(options.out) if options.add else {}
     began = set()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # and clear up
     ground = Ground(scratch, options.rows)
+    matrix = Matrix(ground, options.seed)
     try:
-        about = {"machine": in_words(), "images": str(ground.images)}
-        matrix = Matrix(ground, options.seed)
         for subject, fault, number in tqdm(list(plan(options)), unit="trial"):
             cell = subject.name, fault.name
             if cell not in began:
@@ -235,8 +244,9 @@ def main() -> None:
             )
             for words in broken:
                 tqdm.write(f"{subject.name}, {fault.name}, {number}: {words}")
-            write_page(counts, about, options.out)
+            write_page(counts, options.out)
     finally:
+        matrix.close()
         ground.close()
     sys.exit(any(count["broken"] for count in counts.values()))
 

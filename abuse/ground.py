@@ -6,7 +6,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-from peta_viz.peta import read_peta
 from peta_viz.sample import RELEASE, make_sample
 
 _INSIDE = "PETA_VIZ_ABUSE"
@@ -56,7 +55,6 @@ class Ground:
             for image in [*labels.parent.glob("*.jpg"), *labels.parent.glob("*.png")]:
                 if not {image.name, image.stem.split("_")[0]} & keys:
                     image.unlink()
-        self.images = len(read_peta(self.release))
         self._hidden = self.release.with_name(f"{RELEASE}, unmounted")
 
     def lay(self, before: Path | None) -> None:
@@ -80,9 +78,16 @@ class Ground:
 
     def fill(self, left: int) -> None:
         """Leave so many bytes of room on the disk."""
-        room = os.statvfs(self.disk)
         with self._ballast.open("wb") as file:
-            os.posix_fallocate(file.fileno(), 0, max(room.f_bavail * room.f_frsize - left, 1))
+            while (room := self._room() - left) > 0:
+                try:
+                    os.posix_fallocate(file.fileno(), file.seek(0, os.SEEK_END), room)
+                except OSError:  # somebody has written meanwhile
+                    continue
+
+    def _room(self) -> int:
+        room = os.statvfs(self.disk)
+        return room.f_bavail * room.f_frsize
 
     def free(self) -> None:
         """Make room again."""

@@ -71,15 +71,16 @@ def _jump(scene: Scene) -> None:
     scene.ground.set_clock(_DAYS if scene.rng.random() < 0.5 else -_DAYS)  # noqa: PLR2004 - a coin
 
 
+def _fill(scene: Scene) -> None:
+    scene.ground.fill(int(10 ** scene.rng.uniform(0, _ROOM)))
+
+
 FAULTS = {
     fault.name: fault
     for fault in (
         Fault("killed", lambda scene: scene.victims[0].kill(), kills=True),
-        Fault(
-            "full disk",
-            lambda scene: scene.ground.fill(int(10 ** scene.rng.uniform(0, _ROOM))),
-            lambda scene: scene.ground.free(),
-        ),
+        Fault("full disk from the start", _fill, lambda scene: scene.ground.free(), before=True),
+        Fault("full disk midway", _fill, lambda scene: scene.ground.free()),
         Fault(
             "read-only from the start",
             lambda scene: scene.ground.make_read_only(),
