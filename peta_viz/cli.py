@@ -395,8 +395,11 @@ def _main(
 
 def main() -> None:
     """Run the command; our own errors are printed as they are, without a traceback."""
+    from peta_viz.files import disk_told  # noqa: PLC0415
+
     try:
-        app()
+        with disk_told(Path.cwd()):
+            app()
     except PetaVizError as error:
         typer.echo(f"peta-viz: {error}", err=True)
         sys.exit(1)

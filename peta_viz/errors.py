@@ -50,6 +50,14 @@ class FileProblemError(PetaVizError):
         super().__init__(f"{self.what}{path}: {reason}")
 
 
+class DiskError(FileProblemError):
+    """The disk is full, read-only or broken, or a file may not be written."""
+
+
+class BusyError(PetaVizError):
+    """Somebody else is at work in the same folder."""
+
+
 class UnreadableImageError(FileProblemError):
     """An image file cannot be decoded."""
 

@@ -1,5 +1,6 @@
 """Writing files so that nothing half-written is ever read as whole."""
 
+import errno
 import hashlib
 import os
 import re
@@ -7,6 +8,20 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from peta_viz.errors import BusyError, DiskError
+
+_REASONS = {
+    errno.ENOSPC: "the disk is full: make room",
+    errno.EDQUOT: "your share of the disk is full: make room",
+    errno.EROFS: "the disk is read-only: make it writable, or choose another place",
+    errno.EACCES: "you may not write there: give yourself the right to, or choose another place",
+    errno.EPERM: "you may not write there: give yourself the right to, or choose another place",
+    errno.EFBIG: "a file may not become so large: raise the limit",
+    errno.EIO: "the disk does not answer as it should",
+}
 
 
 @contextmanager
@@ -63,6 +78,65 @@ def write_text(path: str | Path, text: str) -> None:
     """Write `text` (UTF-8) to `path` atomically."""
     with atomic(path) as partial:
         partial.write_text(text, encoding="utf-8")
+
+
+@contextmanager
+def disk_told(path: str | Path) -> Iterator[None]:
+    """Say what is wrong with the disk, and what to do.
+
+    Parameters
+    ----------
+    path
+        What is written to, named where the system names no file.
+
+    Raises
+    ------
+    DiskError
+        If the disk is full, read-only or broken, or something may not be written.
+
+    """
+    try:
+        yield
+    except OSError as error:
+        reason = _REASONS.get(error.errno or 0)
+        if reason is None:
+            raise
+        words = f"{reason}, and give the same command again ({error.strerror})"
+        raise DiskError(error.filename or path, words) from error
+
+
+@contextmanager
+def alone(folder: str | Path, work: str, *, wait: bool = False) -> Iterator[None]:
+    """Keep every other process from the same work in a folder; the claim dies with the process.
+
+    Parameters
+    ----------
+    folder
+        Where; made if need be.
+    work
+        What, such as ``"run"``.
+    wait
+        Wait until the other one has done it.
+
+    Raises
+    ------
+    BusyError
+        If another one is at it, and there is no waiting.
+
+    """
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(folder / ".lock")
+    try:
+        lock.acquire(timeout=-1 if wait else 0)
+    except Timeout:
+        raise BusyError(
+            f"another {work} is at work in {folder}: wait for it, or choose another folder"
+        ) from None
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def content_of(paths: Iterable[str]) -> str:

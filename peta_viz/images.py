@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 from PIL import ExifTags, Image, UnidentifiedImageError
 
-from peta_viz.errors import UnreadableImageError
+from peta_viz.errors import InvalidDataError, UnreadableImageError
 from peta_viz.fetching import is_url, read_bytes
 
 Pixels: TypeAlias = np.ndarray[Any, np.dtype[np.uint8]]
@@ -232,6 +232,24 @@ def load_batch(
         except UnreadableImageError:
             readable[row] = False
     return pixels, readable
+
+
+def load_all(paths: Sequence[str], size: tuple[int, int]) -> Pixels:
+    """Decode files to one size, as `load_batch`, none of which may fail.
+
+    Raises
+    ------
+    InvalidDataError
+        If one does, as when its disk is not there any more.
+
+    """
+    pixels, fine = load_batch(paths, size)
+    lost = [path for path, good in zip(paths, fine, strict=True) if not good]
+    if lost:  # black pictures would be learned from, and judged
+        reasons = zip(lost, problems_of(lost), strict=True)
+        problems = [f"{path}: {reason or 'it could not be decoded'}" for path, reason in reasons]
+        raise InvalidDataError("images that could be decoded before", problems)
+    return pixels
 
 
 def check_pixels(name: str, width: int, height: int) -> None:

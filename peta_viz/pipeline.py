@@ -8,22 +8,20 @@ import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import papermill
-from filelock import FileLock, Timeout
 from jupyter_client.manager import AsyncKernelManager
 from nbclient.exceptions import DeadKernelError
 
 import peta_viz
 from peta_viz.curation.reading import decisions_of_run
-from peta_viz.errors import InvalidDataError, PetaVizError, StageError
+from peta_viz.errors import InvalidDataError, StageError
 from peta_viz.evaluation import read_scores
-from peta_viz.files import write_text
+from peta_viz.files import alone, disk_told, write_text
 from peta_viz.report import notebook_to_html, read_notes, write_index
 from peta_viz.sources import table_paths
 from peta_viz.tracking import OnlyCnvrgLines, Tracker
@@ -52,6 +50,7 @@ class Stage:
     reads_decisions: bool = False
 
 
+_GONE = "not there"
 _INPUTS = ("root", "table", "reid", "weights", "truth", "curation")
 STAGES = (
     Stage(
@@ -110,20 +109,22 @@ def run_stages(
     InvalidDataError
         If no notebook has a parameter of that name.
     StageError
-        If a cell fails; the message holds its source and the reason.
-    PetaVizError
+        If a cell fails; the message holds its source and the reason. If images or tables that
+        the run reads change or vanish in the midst of a stage.
+    BusyError
         If another run is at work in the folder.
+    DiskError
+        If the disk is full or read-only.
 
     """
     out = Path(out).absolute()
-    out.mkdir(parents=True, exist_ok=True)
     # Notebooks find the run from where they lie, so that a folder may be moved or copied.
     given = {**parameters, "out": ".."}
     accepted = {stage.name: known_parameters(stage.name) for stage in STAGES}
     _refuse_unknown(given, {name for names in accepted.values() for name in names})
     _refuse_foreign_notebooks(out)
-    (out / "stages").mkdir(exist_ok=True)
-    with _locked(out):
+    with disk_told(out), alone(out, "run"):
+        (out / "stages").mkdir(exist_ok=True)
         if fresh:
             shutil.rmtree(out / "models", ignore_errors=True)
         stamp = ""
@@ -139,7 +140,7 @@ def run_stages(
                 for later in STAGES[number:]:
                     _marker(out, later).unlink(missing_ok=True)
                 say(f"{stage.name} …")
-                done, anew = _run_stage(out, stage, own, stamp), True
+                done, anew = _run_stage(out, stage, own, stamp, given), True
                 say(f"{stage.name} done in {done:.0f} s")
             else:
                 say(f"{stage.name} was done before, kept")
@@ -152,21 +153,6 @@ def run_stages(
         if anew and given.get("track"):
             _track(out, given, index)
         return index
-
-
-@contextmanager
-def _locked(out: Path) -> Iterator[None]:
-    lock = FileLock(out / ".lock")
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        raise PetaVizError(
-            f"another run is at work in {out}: wait for it, or choose another folder"
-        ) from None
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 def notebook_folder() -> Path:
@@ -205,8 +191,15 @@ def _refuse_unknown(given: Mapping[str, Any], known: set[str]) -> None:
         )
 
 
-def _run_stage(out: Path, stage: Stage, parameters: Mapping[str, Any], stamp: str) -> float:
+def _run_stage(
+    out: Path,
+    stage: Stage,
+    parameters: Mapping[str, Any],
+    stamp: str,
+    given: Mapping[str, Any],
+) -> float:
     started = time.monotonic()
+    before = _states(given)
     running = out / "notebooks" / f"{stage.name}.running.ipynb"
     finished = out / "notebooks" / f"{stage.name}.ipynb"
     running.parent.mkdir(exist_ok=True)
@@ -239,6 +232,7 @@ def _run_stage(out: Path, stage: Stage, parameters: Mapping[str, Any], stamp: st
             f"The notebook as far as it got: {running}\n"
             "Give the same command again to carry on."
         ) from None
+    _refuse_changed(stage, before, _states(given))
     running.replace(finished)
     notebook_to_html(finished, out / "reports" / f"{stage.name}.html", title=stage.title)
     seconds = time.monotonic() - started
@@ -283,12 +277,34 @@ def _stamp(stage: Stage, parameters: Mapping[str, Any], before: str) -> str:
     digest.update((notebook_folder() / f"{stage.name}.ipynb").read_bytes())
     digest.update(json.dumps(parameters, sort_keys=True, default=str).encode())
     for file in _input_files(parameters):
-        try:
-            stat = file.stat()
-            digest.update(f"{file}\0{stat.st_size}\0{stat.st_mtime_ns}\0".encode())
-        except OSError:
-            digest.update(f"{file}\0not there\0".encode())
+        digest.update(f"{file}\0{_state(file)}\0".encode())
     return digest.hexdigest()
+
+
+def _state(file: Path) -> str:
+    try:
+        stat = file.stat()
+    except OSError:
+        return _GONE
+    return f"{stat.st_size}\0{stat.st_mtime_ns}"
+
+
+def _states(parameters: Mapping[str, Any]) -> dict[Path, str]:
+    # People go on deciding while a run is at work: what it read of that, its stamp says.
+    read = {name: value for name, value in parameters.items() if name != "curation"}
+    return {file: _state(file) for file in _input_files(read)}
+
+
+def _refuse_changed(stage: Stage, before: Mapping[Path, str], now: Mapping[Path, str]) -> None:
+    """Keep a stage from being done that read what may have gone and come back."""
+    changed = [file for file in {**before, **now} if before.get(file) != now.get(file)]
+    if changed:
+        changed.sort(key=lambda file: now.get(file, _GONE) != _GONE)  # what is gone tells most
+        more = f" and {len(changed) - 1:,} more" if len(changed) > 1 else ""
+        raise StageError(
+            f"{stage.name} stopped: files that it reads changed or vanished meanwhile: "
+            f"{changed[0]}{more}.\nGive the same command again when they are as they should be."
+        )
 
 
 def _with_decisions(stamp: str, out: Path) -> str:

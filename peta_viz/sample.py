@@ -14,7 +14,7 @@ import pandas as pd
 from PIL import Image
 
 from peta_viz.drawing import Person, draw, near_copy
-from peta_viz.files import atomic, write_text
+from peta_viz.files import alone, atomic, write_text
 
 RELEASE = "PETA dataset"
 TRUTH = "truth.csv"
@@ -87,16 +87,23 @@ def make_sample(folder: str | Path, *, seed: int = 0) -> Path:
     done = folder / f".complete-{seed}"
     if done.is_file():
         return root
+    with alone(folder, "drawing", wait=True):
+        if not done.is_file():
+            _draw_all(folder, seed)
+            write_text(done, "")
+    return root
+
+
+def _draw_all(folder: Path, seed: int) -> None:
     for other in folder.glob(".complete-*"):
         other.unlink()
     shots = list(_shots(np.random.default_rng(seed)))
     for subset in (STREET, CAMPUS):
-        shutil.rmtree(root / subset, ignore_errors=True)  # another seed's, or half of one
-        _write_subset(root / subset / "archive", [shot for shot in shots if shot.subset == subset])
+        place = folder / RELEASE / subset
+        shutil.rmtree(place, ignore_errors=True)  # another seed's, or half of one
+        _write_subset(place / "archive", [shot for shot in shots if shot.subset == subset])
     with atomic(folder / TRUTH) as partial:
         _truth(shots).to_csv(partial, index=False)
-    write_text(done, "")
-    return root
 
 
 def score_cleaning(changes: pd.DataFrame, truth: pd.DataFrame) -> pd.DataFrame:

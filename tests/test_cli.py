@@ -28,6 +28,13 @@ def test_an_error_of_ours_is_a_message_and_no_traceback(tmp_path):
     assert "Traceback" not in done.stderr
 
 
+def test_a_folder_that_cannot_be_written_is_a_message_and_no_traceback():
+    done = run_cli("sample", "/sys/peta-viz", check=False)
+    assert done.returncode == 1
+    assert done.stderr.startswith("peta-viz: /sys/peta-viz: you may not write there")
+    assert "Traceback" not in done.stderr
+
+
 def test_sample_prints_where_it_is(tmp_path):
     done = run_cli("sample", tmp_path)
     assert done.stdout.strip() == str(tmp_path / "PETA dataset")

@@ -1,10 +1,13 @@
+import errno
 import os
+import signal
 import subprocess
 import sys
 
 import pytest
 
-from peta_viz.files import atomic, write_text
+from peta_viz.errors import BusyError, DiskError
+from peta_viz.files import alone, atomic, disk_told, write_text
 
 
 def test_the_old_file_stays_until_the_new_one_is_whole(tmp_path):
@@ -33,3 +36,50 @@ def test_what_a_killed_process_left_is_removed(tmp_path):
     assert not orphan.exists()
     assert living.exists()
     assert other.exists()
+
+
+def test_a_full_disk_is_told_with_the_file_and_what_to_do(tmp_path):
+    file = tmp_path / "a.txt"
+    script = (
+        "import signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "from peta_viz.files import disk_told, write_text\n"
+        f"with disk_told({str(file)!r}): write_text({str(file)!r}, 'x' * 100_000)\n"
+    )
+    command = f'ulimit -f 1; exec {sys.executable} -c "$0"'
+    done = subprocess.run(
+        ["bash", "-c", command, script], capture_output=True, text=True, check=False
+    )
+    assert f"DiskError: {file}: a file may not become so large: raise the limit" in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EIO])
+def test_what_is_wrong_with_a_disk_is_an_error_of_ours(number):
+    with pytest.raises(DiskError, match=r"^here: .*give the same command again"), disk_told("here"):
+        raise OSError(number, os.strerror(number))
+
+
+def test_what_has_nothing_to_do_with_the_disk_stays_what_it_is(tmp_path):
+    with pytest.raises(FileNotFoundError), disk_told(tmp_path):
+        (tmp_path / "none").read_text()
+
+
+HOLDER = (
+    "import sys, time\n"
+    "from peta_viz.files import alone\n"
+    "with alone(sys.argv[1], 'run'):\n"
+    "    print('in', flush=True)\n"
+    "    time.sleep(600)\n"
+)
+
+
+def test_two_at_once_are_refused_and_a_claim_dies_with_its_process(tmp_path):
+    folder = tmp_path / "new"
+    command = [sys.executable, "-c", HOLDER, str(folder)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as holder:
+        assert holder.stdout.readline() == "in\n"
+        with pytest.raises(BusyError, match=r"another run is at work in .*new"):
+            alone(folder, "run").__enter__()
+        holder.send_signal(signal.SIGKILL)
+    with alone(folder, "run"):
+        pass

@@ -8,11 +8,12 @@ import pytest
 from PIL import Image, PngImagePlugin
 
 from peta_viz import images
-from peta_viz.errors import UnreadableImageError
+from peta_viz.errors import InvalidDataError, UnreadableImageError
 from peta_viz.images import (
     encode_jpeg,
     fit,
     inspect_headers,
+    load_all,
     load_batch,
     open_rgb,
     open_thumbnail,
@@ -81,6 +82,14 @@ def test_headers_tell_size_or_problem(broken):
     found = inspect_headers(paths)
     assert found.loc["w"].tolist() == [64, 64, ""]
     assert found.loc["z"].tolist() == [0, 0, "the file is empty"]
+
+
+def test_load_all_names_what_it_could_not_read(broken):
+    names = [str(broken / name) for name in ("whole.png", "gone.png")]
+    assert load_all(names[:1], (4, 8)).shape == (1, 8, 4, 3)
+    with pytest.raises(InvalidDataError, match=r"gone\.png: the file does not exist") as caught:
+        load_all(names, (4, 8))
+    assert len(caught.value.problems) == 1
 
 
 def test_load_batch_marks_what_it_could_not_read(broken):

@@ -1,3 +1,4 @@
+import errno
 import json
 import os
 import re
@@ -16,8 +17,9 @@ from peta_viz import pipeline
 from peta_viz.curation.acts import Ledger
 from peta_viz.curation.case import Case
 from peta_viz.curation.log import DecisionLog
-from peta_viz.errors import InvalidDataError, PetaVizError, StageError
+from peta_viz.errors import BusyError, DiskError, InvalidDataError, StageError
 from peta_viz.evaluation import headline, read_scores
+from peta_viz.files import alone
 from peta_viz.imageset import ImageSet
 from peta_viz.peta import read_peta
 from peta_viz.pipeline import STAGES, known_parameters, run_stages
@@ -189,7 +191,7 @@ def test_a_failing_cell_is_shown_with_its_reason(tmp_path):
 
 
 def test_two_runs_in_one_folder_are_refused(tmp_path):
-    with pipeline.FileLock(tmp_path / ".lock"), pytest.raises(PetaVizError, match="another run"):
+    with alone(tmp_path, "run"), pytest.raises(BusyError, match="another run"):
         run_stages(tmp_path, {"root": "x"})
 
 
@@ -257,6 +259,29 @@ def test_a_stage_knows_the_files_it_read(tmp_path, write_image):
     (tmp_path / "unrelated").write_text("")
     stamps.append(stamp())
     assert [stamps.index(value) for value in stamps] == [0, 0, 2, 3, 3]
+
+
+def test_a_stage_whose_images_vanish_meanwhile_is_not_done(tmp_path, sample_folder, monkeypatch):
+    root = tmp_path / RELEASE
+    shutil.copytree(sample_folder / RELEASE, root)
+    image = next(root.rglob("*.jpg"))
+
+    def vanish(*_arguments, **_options):
+        image.rename(image.with_suffix(".away"))
+
+    monkeypatch.setattr(pipeline.papermill, "execute_notebook", vanish)
+    with pytest.raises(StageError, match=rf"01_components stopped: .*{image.name}"):
+        run_stages(tmp_path / "out", {"root": str(root)}, say=lambda _: None)
+    assert list((tmp_path / "out" / "stages").iterdir()) == []
+
+
+def test_a_full_disk_is_told(tmp_path, sample_folder, monkeypatch):
+    def fail(*_arguments, **_options):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(pipeline.papermill, "execute_notebook", fail)
+    with pytest.raises(DiskError, match="out: the disk is full: make room"):
+        run_stages(tmp_path / "out", {"root": str(sample_folder / RELEASE)}, say=lambda _: None)
 
 
 def test_notebooks_that_no_run_made_are_not_replaced(tmp_path):

@@ -1,4 +1,6 @@
 import hashlib
+import subprocess
+import sys
 
 import pandas as pd
 import pytest
@@ -78,3 +80,10 @@ def test_another_seed_leaves_nothing_of_the_one_before(tmp_path):
     make_sample(tmp_path / "both", seed=1)
     make_sample(tmp_path / "one", seed=1)
     assert _digest(tmp_path / "both") == _digest(tmp_path / "one")
+
+
+def test_two_that_draw_at_once_leave_one_whole_sample(sample_folder, tmp_path):
+    script = f"from peta_viz.sample import make_sample; make_sample({str(tmp_path)!r})"
+    both = [subprocess.Popen([sys.executable, "-c", script]) for _ in range(2)]
+    assert [process.wait(timeout=300) for process in both] == [0, 0]
+    assert _digest(tmp_path) == _digest(sample_folder)

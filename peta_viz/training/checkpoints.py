@@ -1,6 +1,7 @@
 """Checkpoints: a model with its configuration and heads, written whole, read without code."""
 
 from collections.abc import Sequence
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -58,5 +59,7 @@ def new_model(heads: Sequence[Head], config: TrainConfig, *, weights: str | None
 
 def save(path: Path, state: dict[str, Any]) -> None:
     """Write a checkpoint atomically."""
+    whole = BytesIO()  # torch does not say that a disk is full
+    torch.save(state, whole)
     with atomic(path) as partial:
-        torch.save(state, partial)
+        partial.write_bytes(whole.getbuffer())

@@ -18,6 +18,7 @@ from tqdm import tqdm
 
 from peta_viz.errors import InvalidDataError
 from peta_viz.evaluation import evaluate, mean_macro_f1
+from peta_viz.files import alone
 from peta_viz.imageset import Head, ImageSet
 from peta_viz.splitting import side_of
 from peta_viz.training.checkpoints import BEST, LAST, device_of, new_model, save
@@ -141,7 +142,9 @@ def train(
     Raises
     ------
     InvalidDataError
-        If a side has no component, or `folder` holds another training's checkpoints.
+        If a side has no component.
+    BusyError
+        If another training is at work in `folder`.
 
     """
     folder, place = Path(folder), device_of(device)
@@ -156,51 +159,60 @@ def train(
     model = new_model(imageset.heads, config, weights=config.weights).to(place)
     optimiser = torch.optim.AdamW(model.parameters(), weight_decay=config.weight_decay)
     stamp = _stamp(train_set, validation_set, config, pixels)
-    history = _resume(folder / LAST, stamp, model, optimiser)
-    per_epoch = int(side.targets.sizes.clip(upper=config.images_per_group).sum())
-    with tqdm(
-        desc=name,
-        total=config.epochs * per_epoch,
-        initial=len(history) * per_epoch,
-        unit="image",
-        disable=not progress,
-    ) as bar:
-        for epoch in range(len(history), config.epochs):
-            started = time.monotonic()
-            loss = _train_epoch(model, optimiser, side, truths, config, pixels.values, epoch, bar)
-            speed = per_epoch / (time.monotonic() - started)
-            guess, thresholds = _judge(model, validation, pixels.values, imageset.heads, config)
-            table = evaluate(guess, validation.targets, imageset.heads)
-            score = mean_macro_f1(table)
-            best = not history or score > max(row["validation_f1"] for row in history)
-            history.append({"epoch": epoch + 1, "loss": loss, "validation_f1": score, "best": best})
-            state: dict[str, Any] = {"stamp": stamp, "config": asdict(config), "history": history}
-            state["heads"] = [(h.name, list(h.labels), h.kind) for h in imageset.heads]
-            if best:
-                weights = model.state_dict()
-                if thresholds is not None:
-                    weights = into_biases(weights, imageset.heads, thresholds)
-                save(folder / BEST, {**state, "model": weights})
-            bar.set_postfix(epoch=epoch + 1, loss=f"{loss:.3f}", validation_f1=f"{score:.3f}")
-            told = Epoch(
-                name=name,
-                stamp=stamp,
-                number=epoch + 1,
-                epochs=config.epochs,
-                loss=loss,
-                images_per_s=speed,
-                validation_f1=score,
-                best=best,
-                probabilities=guess,
-                targets=validation.targets,
-                heads=imageset.heads,
-                table=table,
-            )
-            for hook in hooks:
-                hook(told)
-            # After the hooks: an epoch whose hooks were interrupted is done again.
-            last = {"model": model.state_dict(), "optimiser": optimiser.state_dict()}
-            save(folder / LAST, {**state, **last})
+    with alone(folder, "training"):
+        history = _resume(folder / LAST, stamp, model, optimiser)
+        per_epoch = int(side.targets.sizes.clip(upper=config.images_per_group).sum())
+        with tqdm(
+            desc=name,
+            total=config.epochs * per_epoch,
+            initial=len(history) * per_epoch,
+            unit="image",
+            disable=not progress,
+        ) as bar:
+            for epoch in range(len(history), config.epochs):
+                started = time.monotonic()
+                loss = _train_epoch(
+                    model, optimiser, side, truths, config, pixels.values, epoch, bar
+                )
+                speed = per_epoch / (time.monotonic() - started)
+                guess, thresholds = _judge(model, validation, pixels.values, imageset.heads, config)
+                table = evaluate(guess, validation.targets, imageset.heads)
+                score = mean_macro_f1(table)
+                best = not history or score > max(row["validation_f1"] for row in history)
+                history.append(
+                    {"epoch": epoch + 1, "loss": loss, "validation_f1": score, "best": best}
+                )
+                state: dict[str, Any] = {
+                    "stamp": stamp,
+                    "config": asdict(config),
+                    "history": history,
+                }
+                state["heads"] = [(h.name, list(h.labels), h.kind) for h in imageset.heads]
+                if best:
+                    weights = model.state_dict()
+                    if thresholds is not None:
+                        weights = into_biases(weights, imageset.heads, thresholds)
+                    save(folder / BEST, {**state, "model": weights})
+                bar.set_postfix(epoch=epoch + 1, loss=f"{loss:.3f}", validation_f1=f"{score:.3f}")
+                told = Epoch(
+                    name=name,
+                    stamp=stamp,
+                    number=epoch + 1,
+                    epochs=config.epochs,
+                    loss=loss,
+                    images_per_s=speed,
+                    validation_f1=score,
+                    best=best,
+                    probabilities=guess,
+                    targets=validation.targets,
+                    heads=imageset.heads,
+                    table=table,
+                )
+                for hook in hooks:
+                    hook(told)
+                # After the hooks: an epoch whose hooks were interrupted is done again.
+                last = {"model": model.state_dict(), "optimiser": optimiser.state_dict()}
+                save(folder / LAST, {**state, **last})
     return pd.DataFrame(history)
 
 

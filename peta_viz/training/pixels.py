@@ -1,6 +1,7 @@
 """Decoded images: scaled once, kept in one file that is mapped into memory."""
 
 import hashlib
+import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +12,7 @@ import pandas as pd
 from tqdm import tqdm
 
 from peta_viz.files import atomic, content_of
-from peta_viz.images import load_batch
+from peta_viz.images import load_all
 from peta_viz.imageset import ImageSet
 
 _CHUNK = 64
@@ -63,6 +64,11 @@ class PixelStore:
         progress
             Show a progress bar.
 
+        Raises
+        ------
+        InvalidDataError
+            If an image cannot be decoded, as when its disk is not there any more.
+
         """
         paths = imageset.images["path"].tolist()
         key = _fingerprint(paths, height_px, width_px)
@@ -77,6 +83,7 @@ class PixelStore:
             with atomic(file) as partial:
                 numpy_files: Any = np.lib.format  # without types
                 written = numpy_files.open_memmap(partial, "w+", np.uint8, shape)
+                _claim(partial)
                 _fill(written, paths, progress=progress)
                 written.flush()
         return cls(np.load(file, mmap_mode="r", allow_pickle=False), index, key)
@@ -88,12 +95,18 @@ class PixelStore:
         return found
 
 
+def _claim(file: Path) -> None:
+    """Take the room on disk now: where there is none, writing into a mapped file is death."""
+    with file.open("r+b") as handle:
+        os.posix_fallocate(handle.fileno(), 0, file.stat().st_size)
+
+
 def _fill(values: Values, paths: list[str], *, progress: bool) -> None:
     size = (values.shape[2], values.shape[1])
 
     def decode(start: int) -> int:
         chunk = paths[start : start + _CHUNK]
-        values[start : start + len(chunk)] = load_batch(chunk, size)[0]
+        values[start : start + len(chunk)] = load_all(chunk, size)
         return len(chunk)
 
     with (

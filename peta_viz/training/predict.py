@@ -10,7 +10,7 @@ import torch
 from tqdm import tqdm
 
 from peta_viz.errors import InvalidDataError
-from peta_viz.images import load_batch, problems_of
+from peta_viz.images import load_all, problems_of
 from peta_viz.imageset import Head
 from peta_viz.training.checkpoints import load_model
 from peta_viz.training.data import Groups, Rows, Targets
@@ -183,7 +183,7 @@ def _predict_decoded(
         for start in range(0, len(rows), _BATCH):
             chosen = rows[start : start + _BATCH]
             wanted, places = np.unique(chosen, return_inverse=True)
-            values, _ = load_batch([paths[row] for row in wanted], size)
+            values = load_all([paths[row] for row in wanted], size)
             parts.append(predict(model, places.reshape(chosen.shape), values, heads))
             bar.update(len(chosen))
     return pd.concat(parts, ignore_index=True)
