@@ -13,7 +13,7 @@ import pandas as pd
 from PIL import Image, ImageDraw
 
 from peta_viz.drawing import PALETTE, near_copy, scene
-from peta_viz.files import atomic, write_text
+from peta_viz.files import alone, atomic, write_text
 from peta_viz.sample import TRUTH
 
 TABLE = "mugs.csv"
@@ -79,9 +79,17 @@ def make_mugs(folder: str | Path, *, seed: int = 0) -> Path:
     done = folder / f".complete-mugs-{seed}"
     if done.is_file():
         return folder / TABLE
-    for other in folder.glob(".complete-mugs-*"):
-        other.unlink()
-    rng = np.random.default_rng(seed)
+    with alone(folder, "drawing", wait=True):
+        if not done.is_file():
+            for other in folder.glob(".complete-mugs-*"):
+                other.unlink()
+            _draw_all(folder, np.random.default_rng(seed))
+            write_text(done, "")
+    return folder / TABLE
+
+
+def _draw_all(folder: Path, rng: np.random.Generator) -> None:
+    (folder / "photos").mkdir(exist_ok=True)
     rows: list[dict[str, Any]] = []
     truth = []
     for number in range(_MUGS):
@@ -98,7 +106,6 @@ def make_mugs(folder: str | Path, *, seed: int = 0) -> Path:
             elif rng.random() < 0.05:  # noqa: PLR2004
                 row[str(rng.choice(["has_handle", "has_saucer"]))] = None
             rows.append(row)
-            (folder / "photos").mkdir(parents=True, exist_ok=True)
             with atomic(folder / row["file"]) as partial:
                 near_copy(picture, rng).save(partial, "JPEG", quality=92)
     _cut_off(folder / rows[-1]["file"])
@@ -106,8 +113,6 @@ def make_mugs(folder: str | Path, *, seed: int = 0) -> Path:
         pd.DataFrame(rows).to_csv(partial, index=False)
     with atomic(folder / TRUTH) as partial:
         pd.DataFrame(truth, columns=["file", "column", "shown"]).to_csv(partial, index=False)
-    write_text(done, "")
-    return folder / TABLE
 
 
 def _mistaken(value: Any, rng: np.random.Generator) -> Any:
