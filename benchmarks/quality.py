@@ -340,9 +340,8 @@ def rules(data: ImageSet, wrong: Mask, quality: Any) -> pd.DataFrame:
     strategies += [LabelCorrection(p, quality=quality) for p in (0.5, 0.9, 0.99)]
     for strategy in strategies:
         verdict = strategy(data)
-        touched = verdict.dropped | (
-            (verdict.labels != data.labels.to_numpy()) | (verdict.known != data.known.to_numpy())
-        ).any(axis=1)
+        touched = verdict.dropped.copy()
+        touched[verdict.rows] = True
         rows.append((str(strategy), np.nan, *_hits(bad, touched)))
     columns = ["rule", "average precision", "images touched", "precision", "recall"]
     return pd.DataFrame(rows, columns=columns)
