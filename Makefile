@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 RUN := runs/sample
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format screenshots lab mlflow bench bench-agreement bench-clustering bench-curator bench-gallery bench-quality bench-scale bench-search bench-training bench-vectors clean
+.PHONY: help demo test check format screenshots lab mlflow bench bench-agreement bench-clustering bench-curator bench-gallery bench-quality bench-scale bench-search bench-training bench-vectors mutation clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -75,6 +75,10 @@ bench-gallery: $(READY) ## the gallery beside ipyplot, ipywidgets and fastdup; a
 
 bench-scale: $(READY) ## the gallery's kernel at up to ten million images; takes 8 GB of memory
 	$(BIN)/python -m benchmarks.gallery_scale
+
+mutation: $(READY) ## what tests do not notice: a sample of changes to the code, for an hour or two
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[mutation]'
+	$(BIN)/python tools/mutation.py
 
 clean: ## remove the environment and all runs
 	rm -rf $(VENV) runs data/sample
