@@ -145,14 +145,18 @@ def test_a_slice_is_what_all_its_words_say():
 
 
 def test_metrics_that_a_head_has_none_of_are_empty():
-    table = evaluate(pd.DataFrame([[1, 0, 0, 1, 0.0]], columns=list("abcxy")), _targets([[1, 0, 0, 1, 0]]), HEADS)
+    table = evaluate(
+        pd.DataFrame([[1, 0, 0, 1, 0.0]], columns=list("abcxy")), _targets([[1, 0, 0, 1, 0]]), HEADS
+    )
     of_all = table[table["component_size"] == "all"].set_index("head")
     assert np.isnan(of_all.loc["age", ["mean_accuracy", "instance_f1"]].astype(float)).all()
     assert of_all.loc["rest", ["accuracy", "instance_f1"]].tolist() == [1.0, 1.0]
 
 
 def test_the_mean_is_of_one_component_size():
-    table = pd.DataFrame({"component_size": ["all", "all", "1", "1"], "macro_f1": [0.2, np.nan, 0.7, 0.9]})
+    table = pd.DataFrame(
+        {"component_size": ["all", "all", "1", "1"], "macro_f1": [0.2, np.nan, 0.7, 0.9]}
+    )
     assert mean_macro_f1(table) == 0.2
     assert mean_macro_f1(table, "1") == pytest.approx(0.8)
 

@@ -1,3 +1,5 @@
+from dataclasses import FrozenInstanceError, replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -280,7 +282,7 @@ def test_a_cell_that_is_neither_is_named_by_its_row(table):
     with pytest.raises(InvalidDataError, match=words):
         ImageSet.from_frame(table, path="file", labels=["dog"])
     table["dog"] = [1, 2, 3]
-    with pytest.raises(InvalidDataError, match="but has 2 in row 'q' and 1 more"):
+    with pytest.raises(InvalidDataError, match=r"but has 2 in row 'q' and 1 more$"):
         ImageSet.from_frame(table, path="file", labels=["dog"])
 
 
@@ -338,9 +340,31 @@ def test_urls_lie_below_no_folder(table, tmp_path):
 
 
 def test_a_folder_without_a_run_says_what_it_lacks(make_set, tmp_path):
-    with pytest.raises(InvalidDataError, match="there is no images.parquet"):
+    with pytest.raises(InvalidDataError, match=r"there is no images\.parquet"):
         ImageSet.from_parquet(tmp_path)
     make_set({"a": "x"}).to_parquet(tmp_path)
     (tmp_path / "labels.parquet").unlink()
-    with pytest.raises(InvalidDataError, match="there is no labels.parquet"):
+    with pytest.raises(InvalidDataError, match=r"there is no labels\.parquet"):
         ImageSet.from_parquet(tmp_path)
+
+
+def test_an_image_set_is_not_written_into(make_set):
+    made = make_set({"a": "x", "b": "y"})
+    for what, name in ((made, "labels"), (made.heads[0], "labels")):
+        with pytest.raises(FrozenInstanceError):
+            setattr(what, name, None)
+    # It is itself alone, so that what was found for it can be kept with it.
+    assert made != replace(made)
+    assert len({made, made}) == 1
+
+
+def test_the_first_of_many_is_named(make_set, table):
+    made = make_set({"a": "x", "b": "y"})
+    with pytest.raises(KeyError, match="2 ids are not in this image set, such as 'p'"):
+        made.subset(["q", "a", "p"])
+    table["id"] = ["r", "s", "r"]
+    with pytest.raises(InvalidDataError, match="id must be unique, but 1 values repeat"):
+        ImageSet.from_frame(table, path="file", labels=["cat"], image_id="id")
+    four = pd.concat([table, table.assign(id="s")], ignore_index=True)
+    with pytest.raises(InvalidDataError, match="but 2 values repeat, such as 'r'"):
+        ImageSet.from_frame(four, path="file", labels=["cat"], image_id="id")

@@ -194,7 +194,7 @@ def test_yes_and_no_are_read_as_people_write_them():
         assert parse_strategy(f"label_pruning:impute={text}").impute is value
     assert parse_strategy("label_pruning:min_size=5").min_size == 5
     assert parse_strategy("label_pruning:,ratio=0.25,").ratio == 0.25
-    with pytest.raises(InvalidDataError, match="min_size cannot be '2.5'"):
+    with pytest.raises(InvalidDataError, match=r"min_size cannot be '2\.5'"):
         parse_strategy("label_pruning:min_size=2.5")
     assert parse_strategy("component_pruning:percentile=0").flag.percentile == 0
     assert parse_strategy("component_pruning:absolute=0").flag == Flag(absolute=0)

@@ -25,11 +25,10 @@ import tempfile
 import time
 import tomllib
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
 from difflib import unified_diff
 from pathlib import Path
-from typing import Any
 
 import pytest
 from cosmic_ray.ast import ast_nodes, get_ast_from_path
@@ -63,8 +62,12 @@ def main() -> None:
     """Try a sample of the mutants of each group of modules, and print the shares."""
     config = tomllib.loads((TOP / "pyproject.toml").read_text())["tool"]["mutation"]
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=_Plain)
-    parser.add_argument("groups", nargs="*", help=f"of {', '.join(config['groups'])}; by default all")
-    parser.add_argument("--sample", type=int, default=config["sample"], help="mutants of each group")
+    parser.add_argument(
+        "groups", nargs="*", help=f"of {', '.join(config['groups'])}; by default all"
+    )
+    parser.add_argument(
+        "--sample", type=int, default=config["sample"], help="mutants of each group"
+    )
     parser.add_argument("--seed", type=int, default=0, help="of the sample")
     parser.add_argument("--again", action="store_true", help="only those that survived")
     parser.add_argument("--results", type=Path, default=TOP / "runs" / "mutation.json")
@@ -76,6 +79,7 @@ def main() -> None:
         _copy(Path(folder))
         os.chdir(folder)
         sys.path.insert(0, folder)
+        os.environ["PYTHONPATH"] = folder  # tests start processes, too
         for name in options.groups or config["groups"]:
             group = config["groups"][name]
             possible = list(_mutants(name, group["modules"], config["operators"]))
@@ -109,7 +113,7 @@ def _copy(folder: Path) -> None:
 
 
 def _mutants(group: str, patterns: Iterable[str], operators: Iterable[str]) -> Iterator[Mutant]:
-    """Find what can be changed, but for annotations."""
+    """Find what can be changed, but for annotations, and for stars that part parameters."""
     wanted = re.compile(f"core/({'|'.join(operators)})")
     for path in sorted({file for pattern in patterns for file in Path().glob(pattern)}):
         lines = path.read_text().splitlines()
@@ -120,9 +124,11 @@ def _mutants(group: str, patterns: Iterable[str], operators: Iterable[str]) -> I
             operator = get_operator(name)()
             places = (at for node in ast_nodes(tree) for at in operator.mutation_positions(node))
             for occurrence, ((line, column), _) in enumerate(places):
+                text = lines[line - 1]
                 if any(first <= (line, column) < last for first, last in annotated):
                     continue
-                text = lines[line - 1]
+                if text[column:].startswith("*,"):
+                    continue
                 key = f"{path} {name} {column} {text.strip()}"
                 seen[key] += 1
                 key = f"{key} {seen[key]}"
@@ -175,14 +181,14 @@ def _judged(
 
 def _prepare(tests: list[str], slow_s: float) -> tuple[list[str], float]:
     """Run the tests on what is not changed; load what they load, and leave out the slow ones."""
-    arguments = ["-q", "-x", "-p", "no:cacheprovider", "--durations=0", "--basetemp=left", *tests]
+    arguments = ["-q", "-x", "-p", "no:cacheprovider", "--basetemp=left", *tests]
     noted = Path("noted.json").absolute()
 
     def first_run() -> int:
-        plugin = _Durations()
+        plugin = _Spent()
         code = int(pytest.main(arguments, plugins=[plugin]))
         loaded = [name for name in sys.modules if name.split(".")[0] not in OWN]
-        noted.write_text(json.dumps({"spent": plugin.spent, "out": plugin.out, "loaded": loaded}))
+        noted.write_text(json.dumps({"spent": plugin.by_test, "out": plugin.out, "loaded": loaded}))
         return code
 
     if _in_fork(first_run, 3600.0) != 0:
@@ -197,15 +203,21 @@ def _prepare(tests: list[str], slow_s: float) -> tuple[list[str], float]:
     return [*arguments, *(f"--deselect={test}" for test in slow + told["out"])], 20 + 5 * left
 
 
-class _Durations:
-    """Notes how long each test takes, and which ones are skipped."""
+class _Spent:
+    """Notes how much of a processor each test takes, and which ones are skipped."""
 
     def __init__(self) -> None:
-        self.spent: Counter[str] = Counter()
+        self.by_test: dict[str, float] = {}
         self.out: list[str] = []
 
-    def pytest_runtest_logreport(self, report: Any) -> None:
-        self.spent[report.nodeid] += report.duration
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
+        start = sum(os.times()[:4])
+        done = yield
+        self.by_test[item.nodeid] = sum(os.times()[:4]) - start
+        return done
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if report.skipped:
             self.out.append(report.nodeid)
 

@@ -320,9 +320,10 @@ def test_after_an_act_it_is_as_it_will_be(table):
         for field in ("labels", "known", "kept", "groups"):
             assert getattr(then, field).tolist() == getattr(now, field).tolist()
         # It is still what it was.
-        assert case.labels.tolist() == Case.of(
-            table.imageset, Ledger(table.entries[:-1]), 5, np.arange(4)
-        ).labels.tolist()
+        assert (
+            case.labels.tolist()
+            == Case.of(table.imageset, Ledger(table.entries[:-1]), 5, np.arange(4)).labels.tolist()
+        )
 
 
 def test_who_settles_blindly_decides_what_was_hidden(table):

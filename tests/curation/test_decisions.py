@@ -299,7 +299,10 @@ def test_a_table_of_something_else_is_refused():
 
 def test_changes_are_a_table_of_what_stands():
     entries = [
-        entry(1, act("relabel", (("a", "label", "x"), "yes", "no"), (("b", "label", "x"), "no", "yes"))),
+        entry(
+            1,
+            act("relabel", (("a", "label", "x"), "yes", "no"), (("b", "label", "x"), "no", "yes")),
+        ),
         entry(2, act("relabel", (("a", "label", "x"), "no", "unknown"), component=3), "Bo"),
         entry(3, act("drop", (("c", "image"), "in", "out"), (("d", "image"), "in", "out"))),
         entry(4, act("restore", (("d", "image"), "out", "in"))),

@@ -131,10 +131,15 @@ def test_of_an_exclusive_head_the_class_is_compared(make_set):
         ["Bo", "Cy", "sex", 4, 0.5],
     ]
     assert found["kappa"].tolist() == [0, 0, 0]
-    room.do("Ada", 0, "relabel", "f", "no", ["a"], blind=True)
-    room.do("Ada", 0, "mark", "unsure", blind=True)
-    view = conflicts(imageset, room.decisions)
-    assert len(view[(view["image_id"] == "a") & (view["other"] == "Bo")]) == 1
+    room.do("Ada", 0, "relabel", "f", "yes", ["a"], blind=True)
+    room.do("Ada", 0, "mark", "unsure", ["b"], blind=True)
+    found = conflicts(imageset, room.decisions)
+    ours = found[(found["other"] == "Bo") & (found["component_id"] == 0)]
+    assert ours[["image_id", "label", "says", "other_says"]].to_numpy().tolist() == [
+        ["a", "f", "yes", "no"],
+        ["a", "m", "no", "yes"],
+        ["b", "unsure", "yes", "no"],
+    ]
 
 
 def test_queues_of_conflicts_begin_with_the_most(imageset, room):
@@ -170,9 +175,9 @@ def test_notes_and_good_are_nobodys_conflict(imageset, room):
     room.do("Ada", 2, "mark", "good", blind=True)
     room.do("Bo", 2, "mark", "bad", blind=True)
     found = conflicts(imageset, room.decisions)
-    assert found[["field", "label", "says", "other_says"]].drop_duplicates().to_numpy().tolist() == [
-        ["mark", "bad", "no", "yes"]
-    ]
+    assert found[
+        ["field", "label", "says", "other_says"]
+    ].drop_duplicates().to_numpy().tolist() == [["mark", "bad", "no", "yes"]]
     assert len(found) == 2
 
 

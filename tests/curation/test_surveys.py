@@ -111,7 +111,11 @@ def test_only_what_was_drawn_and_is_settled_counts(imageset):
     assert found["found"][found["found"] > 0].to_dict() == {"labels changed": 1, "bad": 1}
     # Two strata were looked at: 3 of CUHK, agreed, and 12 others, agreed, of which three.
     assert found.loc["bad", "share"] == pytest.approx(12 / 15 / 3)
-    only = survey(imageset.with_columns(split=np.where(np.arange(40) < 20, "a", "b")), components,
-                  Decisions.of(entries), sides=["b"])
+    only = survey(
+        imageset.with_columns(split=np.where(np.arange(40) < 20, "a", "b")),
+        components,
+        Decisions.of(entries),
+        sides=["b"],
+    )
     assert only["components"].tolist() == [1] * 7
     assert only.loc["labels changed", "share"] == 1

@@ -72,7 +72,8 @@ def test_what_agrees_in_rare_labels_is_the_same():
     rows = labels[pairs["first"]], labels[pairs["second"]]
     unlike = (rows[0] != rows[1]).sum(axis=1)
     assert found[alike].mean() > 0.85
-    assert found[unlike >= 3].max() < 0.2
+    assert found[unlike >= 3].max() < 0.5
+    assert found[unlike >= 3].mean() < 0.1
     # As likely as it is said to be.
     assert found.mean() == pytest.approx(alike.mean(), abs=0.1)
     rare = labels[:, 7]
