@@ -1,4 +1,4 @@
-from dataclasses import replace
+from dataclasses import FrozenInstanceError, replace
 
 import numpy as np
 import pytest
@@ -215,3 +215,28 @@ def test_a_score_at_the_limit_is_wrong_enough(make_set):
     assert verdict.reasons.tolist() == ["2 likely wrong, most of all y (94%)", "", ""]
     removed = LabelCorrection(0.875, remove=True, quality=judged)(imageset)
     assert removed.after.tolist() == [UNKNOWN, UNKNOWN]
+
+
+def test_without_options_a_strategy_is_as_published():
+    usual = {
+        "label_pruning": LabelPruning(0.5, impute=False, min_size=3),
+        "label_intersection": LabelIntersection(2),
+        "image_pruning": ImagePruning(0.5, min_size=3),
+        "label_correction": LabelCorrection(0.9, remove=False),
+    }
+    for name, strategy in usual.items():
+        assert parse_strategy(name) == strategy
+        assert {strategy: name}[parse_strategy(name)] == name
+
+
+def test_strategies_and_verdicts_are_not_written_into(drawn_up):
+    quality = label_quality(drawn_up)
+    strategies = [parse_strategy(name) for name in STRATEGIES]
+    for one in (*strategies, LabelPruning()(drawn_up)):
+        with pytest.raises(FrozenInstanceError):
+            one.ratio = one.rows = 0.1
+    assert repr(LabelCorrection(0.8, quality=quality)) == (
+        "LabelCorrection(confidence=0.8, remove=False)"
+    )
+    verdict = LabelPruning()(drawn_up)
+    assert verdict != replace(verdict)

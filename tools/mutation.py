@@ -3,8 +3,8 @@
 cosmic-ray says what can be changed, and changes it in a copy of the repository; the tests that
 mirror the module then run in a fork of a process that has loaded all other packages, so that a
 mutant costs little more than its tests. What is measured, and by which tests, stands in
-``pyproject.toml`` under ``[tool.mutation]``. Results are kept in a file; ``--again`` tries those
-that survived once more, after tests were written.
+``pyproject.toml`` under ``[tool.mutation]``. Results are kept in a file, and a run that was
+stopped goes on; ``--again`` tries those that survived once more, after tests were written.
 """
 
 import argparse
@@ -89,6 +89,7 @@ def main() -> None:
             else:
                 number = min(options.sample, len(possible))
                 chosen = random.Random(options.seed).sample(possible, number)  # noqa: S311
+                chosen = [one for one in chosen if one.key not in {old.key for old in tried}]
             sys.stdout.write(f"{name}: {len(chosen)} of {len(possible)} mutants\n")
             for one in _judged(chosen, group["tests"], config["slow_s"], again=options.again):
                 tried = [old for old in tried if old.key != one.key] + [one]
