@@ -240,3 +240,9 @@ def test_strategies_and_verdicts_are_not_written_into(drawn_up):
     )
     verdict = LabelPruning()(drawn_up)
     assert verdict != replace(verdict)
+
+
+def test_of_what_goes_no_label_is_said_to_change(drawn_up):
+    verdict = LabelIntersection()(drawn_up)
+    assert verdict.dropped.tolist() == [False] * 6 + [True] * 2 + [False]
+    assert set(verdict.rows) == set(range(6))
