@@ -1,3 +1,5 @@
+from dataclasses import FrozenInstanceError
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -138,6 +140,8 @@ def test_a_slice_is_what_all_its_words_say():
     assert chosen("all", "at least 75×160") == [True, True, False, False]
     assert chosen("2 and more", "all", "CUHK") == [False, True, True, False]
     assert chosen("2 and more", "at least 75×160", "CUHK") == [False, True, False, False]
+    with pytest.raises(FrozenInstanceError):
+        Slice().source = "CUHK"
     assert slices(["CUHK"])[len(SIZES) :] == (
         Slice("2 and more", "at least 75×160"),
         Slice("2 and more", "smaller"),

@@ -220,3 +220,12 @@ def test_half_is_a_no():
     yes = np.ones((1, 2), dtype=bool)
     table = tally_head(head, probability, yes, yes, None)
     assert table.cells[0].tolist() == [[0, 0, 1, 0], [1, 0, 0, 0]]
+
+
+def test_where_nothing_is_there_and_nothing_said_there_is_no_f1_but_accuracy():
+    nothing = np.zeros((3, 2), dtype=bool)
+    found = _scores(tally_labels(nothing, nothing, ~nothing), "multiple")
+    assert found["micro_f1"] == 0
+    assert found["accuracy"] == 1
+    assert found["instance_f1"] == 0
+    assert np.isnan([found["macro_f1"], found["weighted_f1"], found["mean_accuracy"]]).all()
