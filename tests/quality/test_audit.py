@@ -7,6 +7,7 @@ import pytest
 import peta_viz
 from peta_viz.curation.log import DecisionLog
 from peta_viz.errors import InvalidDataError
+from peta_viz.imageset import ImageSet
 from peta_viz.quality.audit import read_source, worst_groups
 from peta_viz.quality.pages import write_worst
 from peta_viz.quality.reading import quality_of_run, read_worst
@@ -145,3 +146,19 @@ def test_images_are_read_from_wherever_they_are(table, make_set, tmp_path):
     assert read_source(table).known["hat"].tolist() == [False] + [True] * 47
     with pytest.raises(InvalidDataError, match="is not the PETA release"):
         read_source(tmp_path)
+
+
+def test_a_run_is_looked_at_where_it_lies(table, tmp_path):
+    imageset = ImageSet.from_frame(
+        table, path="file", labels=["hat"], classes=["colour"], root=tmp_path, missing="unknown"
+    ).with_columns(component_id=np.arange(48) // 4)
+    imageset.to_parquet(tmp_path)
+    ids = imageset.images.index
+    pairs = pd.DataFrame({"first": ids[:-1], "second": ids[1:], "similarity": np.float32(0.9)})
+    pairs.to_parquet(tmp_path / "pairs.parquet")
+    curator = peta_viz.audit(tmp_path, groups=1, person="Ada")
+    assert curator.current == 1
+    assert (tmp_path / "decisions.sqlite").is_file()
+    _, *_, (doubt,) = curator._desk.describe()["labels"][0]
+    assert (doubt[2], doubt[5]) == ("yes", "all of 3 near-copies have it")
+    curator.close()

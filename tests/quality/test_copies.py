@@ -5,7 +5,14 @@ import pandas as pd
 import pytest
 
 from peta_viz.quality import copies as copies_module
-from peta_viz.quality.copies import _bins, _differing, _evidence, mates, same_thing
+from peta_viz.quality.copies import (
+    _bins,
+    _differing,
+    _evidence,
+    _probability,
+    mates,
+    same_thing,
+)
 from tests.quality.conftest import world
 
 NONE = pd.DataFrame({"first": [], "second": [], "similarity": []}, dtype="float64")
@@ -27,6 +34,7 @@ def test_images_of_a_component_are_paired_once():
         (2, 3),
     ]
     assert found["similarity"].isna().tolist() == [False, True, True, True]
+    assert found.index.tolist() == [0, 1, 2, 3]
 
 
 @pytest.mark.parametrize(("size", "others"), [(9, 8), (20, 19), (21, 20), (50, 20)])
@@ -148,6 +156,12 @@ def test_evidence_is_the_sum_over_labels_known_of_both():
                 same, chance = 1 - often - wrong / 2, (1 - often) ** 2
             expected[pair] += np.log(same / chance)
     np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+def test_labels_hang_together_and_say_half_as_much():
+    common, bins = np.array([0.5, 0.2]), np.array([0, 0, 1, 1])
+    found = _probability(common, bins, np.array([2 * np.log(3), 0.0, 2 * np.log(4), -1e9]))
+    assert found == pytest.approx([0.75, 0.5, 0.5, 0.0])
 
 
 def test_labels_that_were_hardly_compared_differ_like_the_others():

@@ -298,6 +298,10 @@ def test_a_margin_is_drawn_round_what_is_expected(planted):
     assert (table["high"] - table["wrong"]).tolist() == pytest.approx(margins)
     assert (table["wrong"] - table["low"]).tolist() == pytest.approx(margins)
     assert quality.expect_wrong(listed.head(100))["first"].tolist() == [100]
+    long = pd.DataFrame({"score": np.full(10_001, 0.5)})
+    steps = [100, 500, 1_000, 5_000, 10_000, 10_001]
+    assert quality.expect_wrong(long)["first"].tolist() == steps
+    assert quality.expect_wrong(long)["wrong"].tolist() == [step / 2 for step in steps]
     few = quality.expect_wrong(pd.DataFrame({"score": [0.1, 0.95]})).iloc[0]
     assert few[["first", "low"]].tolist() == [2, pytest.approx(0.95 - 1.96 * np.sqrt(0.1375))]
     sure = quality.expect_wrong(pd.DataFrame({"score": [0.5]})).iloc[0]
