@@ -287,3 +287,10 @@ def test_who_is_busy_is_waited_for(log, monkeypatch):
 def test_a_folder_is_no_log(tmp_path):
     with pytest.raises(DecisionLogError, match="may not be opened"):
         DecisionLog(tmp_path, make=False)
+
+
+def test_the_form_of_the_file_is_that_of_logs_that_are_out_there(log):
+    database = sqlite3.connect(log.path)
+    assert database.execute("PRAGMA user_version").fetchone() == (1,)
+    assert database.execute("PRAGMA application_id").fetchone()[0].to_bytes(4) == b"peta"
+    database.close()
