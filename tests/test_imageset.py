@@ -153,6 +153,7 @@ def test_files_of_another_tool_are_refused(make_set, tmp_path):
 def test_subset_takes_a_mask_or_ids_and_keeps_the_order(make_set):
     made = make_set({"a": "x", "b": "y", "c": "x"})
     assert made.subset(["c", "a"]).images.index.tolist() == ["a", "c"]
+    assert made.subset(iter(["c", "a"])).images.index.tolist() == ["a", "c"]
     assert made.subset(made.labels["x"]).labels.index.tolist() == ["a", "c"]
     assert made.subset(made.labels["x"].to_numpy()).known.index.tolist() == ["a", "c"]
     with pytest.raises(KeyError, match="1 ids are not in this image set, such as 'z'"):
@@ -195,11 +196,11 @@ def test_a_mask_in_another_order_goes_by_its_index(make_set):
 
 
 def test_rows_are_taken_by_number_and_in_that_order(make_set):
-    made = make_set({"a": "x", "b": "y", "c": "x ?y"}).take(np.array([2, 0]))
+    made = make_set({"a": "x", "b": "y z", "c": "x ?y"}).take(np.array([2, 0]))
     assert made.images.index.tolist() == ["c", "a"]
     assert made.labels["x"].tolist() == [True, True]
     assert made.known["y"].tolist() == [False, True]
-    assert repr(made) == "ImageSet(2 images, 2 labels, 1 heads)"
+    assert repr(made) == "ImageSet(2 images, 3 labels, 1 heads)"
 
 
 def test_columns_are_added_to_a_copy(make_set):

@@ -84,7 +84,8 @@ def main() -> None:
             group = config["groups"][name]
             possible = list(_mutants(name, group["modules"], config["operators"]))
             if options.again:
-                wanted = [one for one in tried if one.group == name and one.before == SURVIVED]
+                own = [one for one in tried if one.group == name]
+                wanted = [one for one in own if KILLED not in (one.before, one.after)]
                 chosen = _found_again(wanted, possible)
             else:
                 number = min(options.sample, len(possible))
