@@ -1,3 +1,5 @@
+from dataclasses import FrozenInstanceError, replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,6 +11,7 @@ from peta_viz.agreement import (
     flag_components,
     flag_grid,
     measure_components,
+    tally_of,
 )
 from peta_viz.errors import InvalidDataError
 
@@ -246,3 +249,11 @@ def test_the_usual_grid_is_of_all_measures(drawn_up):
     few = flag_grid(components, ["std"], iter([0]))
     # Component 1 alone is above the least of the contested ones.
     assert few.to_numpy().tolist() == [["std", 0, 0.0, 1, 3]]
+
+
+def test_what_was_counted_is_not_written_into(drawn_up):
+    tally = tally_of(drawn_up)
+    for one in (count_labels(drawn_up), tally, tally.groups):
+        with pytest.raises(FrozenInstanceError):
+            one.sizes = one.labels = None
+        assert one != replace(one)  # tables have no one answer to whether they are equal
