@@ -196,8 +196,8 @@ def test_tallies_of_any_shape_are_scored(kind):
         table = tally_classes(rng.integers(-1, 3, 40), rng.integers(0, 3, 40), 3)
     else:
         table = tally_labels(*(rng.random((3, 40, 3)) < 0.6))
-    drawn = table.weighted(rng.integers(0, 3, (6, 40)).astype(float))
-    nested = Tally(drawn.cells.reshape(2, 3, 3, 4), drawn.instances.reshape(2, 3, 3))
+    drawn = table.weighted(rng.integers(0, 3, (8, 40)).astype(float))
+    nested = Tally(drawn.cells.reshape(2, 4, 3, 4), drawn.instances.reshape(2, 4, 3))
     flat, found = score(drawn, kind), score(nested, kind)
     assert found.keys() == flat.keys()
     for name, values in found.items():
