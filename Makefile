@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 RUN := runs/sample
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format screenshots lab mlflow bench bench-agreement bench-clustering bench-curator bench-gallery bench-quality bench-scale bench-search bench-training bench-vectors faults clean
+.PHONY: help demo test check format screenshots lab mlflow bench bench-agreement bench-clustering bench-curator bench-gallery bench-quality bench-scale bench-search bench-training bench-vectors faults mutation clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -79,6 +79,10 @@ bench-scale: $(READY) ## the gallery's kernel at up to ten million images; takes
 faults: $(READY) ## kill, starve and disturb every stage and part of it; about an hour
 	@tools/system-packages faketime
 	$(BIN)/python -m abuse.faults
+
+mutation: $(READY) ## what tests do not notice: a sample of changes to the code, for an hour or two
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[mutation]'
+	$(BIN)/python tools/mutation.py
 
 clean: ## remove the environment and all runs
 	rm -rf $(VENV) runs data/sample

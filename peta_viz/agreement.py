@@ -50,7 +50,7 @@ class LabelCounts:
     @property
     def ratios(self) -> pd.DataFrame:
         """Label ratios: count over the images where the label is known; NaN if there is none."""
-        return self.carried / self.known.where(self.known > 0)
+        return self.carried / self.known
 
     @property
     def contested(self) -> pd.DataFrame:

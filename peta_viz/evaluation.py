@@ -151,7 +151,7 @@ def component_image_sizes(imageset: ImageSet) -> "pd.Series[str]":
 
     """
     images = imageset.images.assign(component_id=component_ids(imageset))
-    readable = images[(images["width"] > 0) & (images["height"] > 0)]
+    readable = images[images["width"] > 0]
     median = readable.groupby("component_id")[["width", "height"]].median()
     large = (median["width"] >= 75) & (median["height"] >= 160)  # noqa: PLR2004
     words = np.where(large, _LARGE, _SMALL)

@@ -147,8 +147,9 @@ def score(tally: Tally, kind: Literal["exclusive", "multiple"]) -> dict[Metric, 
     found["mean_accuracy"] = nan_mean(balanced)
     count, precision, recall = np.moveaxis(tally.instances, -1, 0)
     precision, recall = _ratio(precision, count), _ratio(recall, count)
+    # Where it is no ratio, both are 0, or neither is a number.
     found["instance_f1"] = np.where(
-        precision + recall > 0, _ratio(2 * precision * recall, precision + recall), 0 * precision
+        precision + recall > 0, _ratio(2 * precision * recall, precision + recall), precision
     )
     return found
 

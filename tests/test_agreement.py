@@ -1,3 +1,5 @@
+from dataclasses import FrozenInstanceError, replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,6 +11,7 @@ from peta_viz.agreement import (
     flag_components,
     flag_grid,
     measure_components,
+    tally_of,
 )
 from peta_viz.errors import InvalidDataError
 
@@ -168,3 +171,89 @@ def test_components_may_be_measured_in_blocks(drawn_up, monkeypatch):
     for size in (1, 2, 3):
         monkeypatch.setattr("peta_viz.agreement._AT_ONCE", size)
         pd.testing.assert_frame_equal(measure_components(drawn_up), whole)
+
+
+def test_a_label_known_of_no_image_has_no_ratio(make_set):
+    counts = count_labels(make_set({"a": "?x y", "b": "?x", "c": "x"}, components=[0, 0, 1]))
+    assert counts.ratios["x"].isna().tolist() == [True, False]
+    assert counts.ratios["y"].tolist() == [0.5, 0.0]
+    assert counts.ratios.index.name == "component_id"
+
+
+@pytest.mark.parametrize("percentile", [0, 100])
+def test_percentiles_go_from_0_to_100(table, percentile):
+    expected = table["std"].max() if percentile else 0.1
+    assert Flag("std", percentile=percentile).threshold(table) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"percentile": -1}, ["percentile must be from 0 to 100, but is -1"]),
+        ({"percentile": 5, "over": "some"}, ["over must be 'contested' or 'all', not 'some'"]),
+        (
+            {"measure": "mean"},
+            [
+                f"measure must be one of {', '.join(MEASURES)}, not 'mean'",
+                "give either percentile=… or absolute=…",
+            ],
+        ),
+    ],
+)
+def test_all_that_is_wrong_with_a_flag_is_told(options, words):
+    with pytest.raises(InvalidDataError) as caught:
+        Flag(**options)
+    assert list(caught.value.problems) == words
+
+
+def test_names_of_flags_are_exact():
+    assert Flag("std", absolute=0.305).name == "is_bad_component_std_abs0.305"
+    assert Flag("std", absolute=0).name == "is_bad_component_std_abs0.00"
+    assert Flag("std", percentile=0).name == "is_bad_component_std_0"
+
+
+def test_an_absolute_threshold_hangs_on_no_other_component(table):
+    assert Flag("std", absolute=0.25).threshold(table) == 0.25
+    assert Flag("std", absolute=0.25)(table).tolist() == [False] * 5 + [True] * 3
+    # Of none there is no percentile, and nothing is above it.
+    assert Flag("std", percentile=0).threshold(table.head(3)) == np.inf
+    assert Flag("std", percentile=0, over="all").threshold(table.head(3)) == 0
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        lambda components: (components["std"] > 0).to_numpy(),
+        lambda components: (components["std"] > 0).head(3),
+        lambda components: (components["std"] > 0).astype(int),
+    ],
+)
+def test_an_answer_of_another_form_is_refused(table, answer):
+    with pytest.raises(InvalidDataError, match="expected a boolean series with 8 rows, but got"):
+        flag_components(table, answer)
+
+
+def test_a_rule_without_a_name_is_called_by_its_type(table):
+    class Large:
+        def __call__(self, components):
+            return components["size"] > 5
+
+    assert "is_bad_component_Large" in flag_components(table, Large())
+
+
+def test_the_usual_grid_is_of_all_measures(drawn_up):
+    components = measure_components(drawn_up)
+    grid = flag_grid(components)
+    assert grid["measure"].unique().tolist() == list(MEASURES)
+    assert grid["percentile"].unique().tolist() == [50, 80, 95]
+    few = flag_grid(components, ["std"], iter([0]))
+    # Component 1 alone is above the least of the contested ones.
+    assert few.to_numpy().tolist() == [["std", 0, 0.0, 1, 3]]
+
+
+def test_what_was_counted_is_not_written_into(drawn_up):
+    tally = tally_of(drawn_up)
+    for one in (count_labels(drawn_up), tally, tally.groups):
+        with pytest.raises(FrozenInstanceError):
+            one.sizes = one.labels = None
+        assert one != replace(one)  # tables have no one answer to whether they are equal

@@ -1,3 +1,5 @@
+from dataclasses import FrozenInstanceError
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -5,10 +7,18 @@ from sklearn.metrics import f1_score
 
 from peta_viz.evaluation import (
     IMAGE_SIZES,
+    SIZES,
+    Slice,
+    choose,
     component_image_sizes,
     component_sources,
+    difference_words,
     evaluate,
+    headline,
+    headline_words,
     mean_macro_f1,
+    read_scores,
+    slice_words,
     slices,
 )
 from peta_viz.imageset import Head
@@ -105,3 +115,116 @@ def test_image_sizes_are_by_the_median_of_what_is_readable(make_set):
     assert sizes.index.name == "component_id"
     assert (IMAGE_SIZES[0], large, small) == ("all", "at least 75×160", "smaller")
     assert str(sizes.dtype) == "str"
+
+
+def test_sizes_of_components_are_cut_where_their_names_say():
+    sizes = pd.Series([1, 2, 3, 4])
+    assert {name: sizes[chosen(sizes)].tolist() for name, chosen in SIZES.items()} == {
+        "2 and more": [2, 3, 4],
+        "all": [1, 2, 3, 4],
+        "1": [1],
+        "2-3": [2, 3],
+        "more than 3": [4],
+    }
+
+
+def test_a_slice_is_what_all_its_words_say():
+    sizes = pd.Series([1, 2, 3, 2], index=[4, 5, 6, 7])
+    image_sizes = pd.Series({7: "smaller", 5: "at least 75×160", 4: "at least 75×160"})
+    sources = pd.Series({6: "CUHK", 4: "CUHK", 5: "CUHK", 7: "all but CUHK"})
+
+    def chosen(*words):
+        return Slice(*words).mask(sizes, image_sizes, sources).tolist()
+
+    assert chosen() == [False, True, True, True]
+    assert chosen("all", "at least 75×160") == [True, True, False, False]
+    assert chosen("2 and more", "all", "CUHK") == [False, True, True, False]
+    assert chosen("2 and more", "at least 75×160", "CUHK") == [False, True, False, False]
+    with pytest.raises(FrozenInstanceError):
+        Slice().source = "CUHK"
+    assert slices(["CUHK"])[len(SIZES) :] == (
+        Slice("2 and more", "at least 75×160"),
+        Slice("2 and more", "smaller"),
+    )
+
+
+def test_metrics_that_a_head_has_none_of_are_empty():
+    table = evaluate(
+        pd.DataFrame([[1, 0, 0, 1, 0.0]], columns=list("abcxy")), _targets([[1, 0, 0, 1, 0]]), HEADS
+    )
+    of_all = table[table["component_size"] == "all"].set_index("head")
+    assert np.isnan(of_all.loc["age", ["mean_accuracy", "instance_f1"]].astype(float)).all()
+    assert of_all.loc["rest", ["accuracy", "instance_f1"]].tolist() == [1.0, 1.0]
+
+
+def test_the_mean_is_of_one_component_size():
+    table = pd.DataFrame(
+        {"component_size": ["all", "all", "1", "1"], "macro_f1": [0.2, np.nan, 0.7, 0.9]}
+    )
+    assert mean_macro_f1(table) == 0.2
+    assert mean_macro_f1(table, "1") == pytest.approx(0.8)
+
+
+@pytest.fixture
+def scores():
+    """What two experiments reach: B before A, and one head that B could not be judged by."""
+    rows = [
+        ("B", "sex", "macro_f1", 20, 0.8125, 0.75, 0.875),
+        ("B", "age", "macro_f1", 0, np.nan, np.nan, np.nan),
+        ("A", "sex", "macro_f1", 25, 0.5, 0.25, 0.75),
+        ("A", "age", "macro_f1", 25, 0.25, 0.125, 0.375),
+        ("A", "sex", "accuracy", 25, 1.0, 1.0, 1.0),
+    ]
+    names = ["experiment", "head", "metric", "components", "value", "low", "high"]
+    one = pd.DataFrame(rows, columns=names).assign(
+        component_size="2 and more", image_size="all", source="all"
+    )
+    others = [
+        one.assign(component_size="1", value=0.125),
+        one.assign(image_size="smaller", components=7),
+        one.assign(source="CUHK", components=9),
+    ]
+    return pd.concat([one, *others], ignore_index=True)
+
+
+def test_a_headline_is_of_one_slice_and_one_metric(scores):
+    assert len(choose(scores)) == 4
+    assert choose(scores, metric="accuracy")["value"].tolist() == [1.0]
+    table = headline(scores)
+    assert table.index.tolist() == ["sex", "age"]
+    assert table.columns.tolist() == ["B", "A", "components"]
+    assert table["A"].tolist() == [0.5, 0.25]
+    assert table["B"].iloc[0] == 0.8125
+    assert table["components"].tolist() == [20, 0]
+    assert headline(scores, "1")["A"].tolist() == [0.125, 0.125]
+
+
+def test_scores_are_told_in_words(scores):
+    words = headline_words(scores)
+    assert words["B"].tolist() == ["0.812 (0.750 to 0.875)", "–"]
+    assert words["A"].tolist() == ["0.500 (0.250 to 0.750)", "0.250 (0.125 to 0.375)"]
+    by_slice = slice_words(scores, "sex")
+    assert by_slice.columns.tolist() == ["components", "B", "A"]
+    assert by_slice["components"].tolist() == [20, 20, 7, 9]
+    assert by_slice.index.tolist() == [
+        ("2 and more", "all", "all"),
+        ("1", "all", "all"),
+        ("2 and more", "smaller", "all"),
+        ("2 and more", "all", "CUHK"),
+    ]
+    assert by_slice["A"].iloc[3] == "0.500 (0.250 to 0.750)"
+
+
+def test_differences_have_a_sign(scores):
+    found = scores.rename(columns={"value": "difference"}).assign(against="D")
+    found.loc[found["experiment"] == "A", ["difference", "low"]] *= -1
+    words = difference_words(found)
+    assert words.columns.tolist() == ["B − D", "A − D"]
+    assert words.loc["sex"].tolist() == ["+0.812 (+0.750 to +0.875)", "−0.500 (−0.250 to +0.750)"]
+
+
+def test_scores_are_read_as_they_were_written(scores, tmp_path):
+    written = scores.assign(label="", spread=np.nan)
+    written.loc[0, ["head", "label"]] = ["None", "NA"]
+    written.to_csv(tmp_path / "scores.csv", index=False)
+    pd.testing.assert_frame_equal(read_scores(tmp_path / "scores.csv"), written)

@@ -30,3 +30,23 @@ def test_rows_are_grouped_in_their_order():
     order, starts = group_rows(codes, 41)
     assert order.tolist() == np.argsort(codes, kind="stable").tolist()
     assert starts.tolist() == [0, *np.cumsum(np.bincount(codes, minlength=41))]
+
+
+def test_ids_far_apart_take_no_table():
+    ids = pd.Series([0, 2**60, 0, 5])
+    codes, index = number_components(ids)
+    assert codes.tolist() == [0, 2, 0, 1]
+    assert index.name == "component_id"
+
+
+def test_no_row_has_no_component():
+    codes, index = number_components(pd.Series([], dtype="int64"))
+    assert codes.dtype == np.int64
+    assert len(codes) == len(index) == 0
+
+
+def test_numbers_that_are_the_ids_already_are_not_copied():
+    ids = pd.Series([1, 0, 2, 1])
+    codes, index = number_components(ids)
+    assert np.shares_memory(codes, ids.to_numpy())
+    assert index.name == "component_id"

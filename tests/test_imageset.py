@@ -1,9 +1,11 @@
+from dataclasses import FrozenInstanceError, replace
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from peta_viz.errors import InvalidDataError
-from peta_viz.imageset import Head, ImageSet
+from peta_viz.imageset import Head, ImageSet, resolve_paths
 
 
 @pytest.fixture
@@ -151,6 +153,7 @@ def test_files_of_another_tool_are_refused(make_set, tmp_path):
 def test_subset_takes_a_mask_or_ids_and_keeps_the_order(make_set):
     made = make_set({"a": "x", "b": "y", "c": "x"})
     assert made.subset(["c", "a"]).images.index.tolist() == ["a", "c"]
+    assert made.subset(iter(["c", "a"])).images.index.tolist() == ["a", "c"]
     assert made.subset(made.labels["x"]).labels.index.tolist() == ["a", "c"]
     assert made.subset(made.labels["x"].to_numpy()).known.index.tolist() == ["a", "c"]
     with pytest.raises(KeyError, match="1 ids are not in this image set, such as 'z'"):
@@ -190,3 +193,179 @@ def test_a_mask_in_another_order_goes_by_its_index(make_set):
     made = make_set({"a": "x", "b": "y", "c": "x"})
     assert made.subset(made.labels["x"][::-1]).images.index.tolist() == ["a", "c"]
     assert made.subset(made.labels["y"].iloc[[2, 1, 0]]).images.index.tolist() == ["b"]
+
+
+def test_rows_are_taken_by_number_and_in_that_order(make_set):
+    made = make_set({"a": "x", "b": "y z", "c": "x ?y"}).take(np.array([2, 0]))
+    assert made.images.index.tolist() == ["c", "a"]
+    assert made.labels["x"].tolist() == [True, True]
+    assert made.known["y"].tolist() == [False, True]
+    assert repr(made) == "ImageSet(2 images, 3 labels, 1 heads)"
+
+
+def test_columns_are_added_to_a_copy(make_set):
+    made = make_set({"a": "x", "b": "y"})
+    more = made.with_columns(split=["train", "test"], width=9)
+    assert more.images["split"].tolist() == ["train", "test"]
+    assert more.images["width"].tolist() == [9, 9]
+    assert "split" not in made.images
+    assert made.images["width"].tolist() == [8, 8]
+
+
+def test_a_short_mask_leaves_out_what_it_does_not_name(make_set):
+    made = make_set({"a": "x", "b": "y", "c": "x"})
+    assert made.subset(made.labels["x"].iloc[1:]).images.index.tolist() == ["c"]
+
+
+@pytest.mark.parametrize(
+    ("heads", "words"),
+    [
+        ([Head("h", ("x",), "exclusive")], r"head 'h' \(exclusive\) has 1 labels"),
+        ([Head("h", (), "multiple")], r"head 'h' \(multiple\) has 0 labels"),
+        ([Head("h", ("x", "y"), "any")], "head 'h' has the kind 'any', not exclusive or multiple"),
+        ([Head("g", ("x",)), Head("h", ("x",))], "label 'x' is in two heads, 'g' and 'h'"),
+    ],
+)
+def test_heads_that_cannot_be(make_set, heads, words):
+    with pytest.raises(InvalidDataError, match=words) as caught:
+        make_set({"a": "x", "b": "y"}, heads=heads)
+    assert len(caught.value.problems) == 1
+
+
+def test_a_head_may_have_one_label_or_a_choice_of_two(make_set):
+    heads = [Head("h", ("x", "y"), "exclusive"), Head("g", ("z",))]
+    assert make_set({"a": "x z", "b": "y"}, heads=heads).heads == tuple(heads)
+
+
+def test_ids_are_text_and_none_is_empty_or_twice(make_set):
+    made = make_set({"a": "x", "b": "y"})
+
+    def problems(ids):
+        parts = [frame.set_axis(ids) for frame in (made.images, made.labels, made.known)]
+        with pytest.raises(InvalidDataError) as caught:
+            ImageSet(*parts, made.heads)
+        return caught.value.problems
+
+    assert problems([1, 2]) == ("image_id must be text",)
+    assert problems(["a", None])[0] == "image_id is empty in 1 rows"
+    repeated = "image_id must be unique, but 1 values repeat, such as 'a'"
+    assert problems(["a", "a"]) == (repeated,)
+    assert problems(pd.Index(["a", "a"], dtype="object")) == (repeated,)
+    mixed = pd.Index(["a", "b"], dtype="object")
+    parts = [frame.set_axis(mixed) for frame in (made.images, made.labels, made.known)]
+    assert len(ImageSet(*parts, made.heads)) == 2
+
+
+def test_parts_of_other_shapes_are_told(make_set):
+    made = make_set({"a": "x", "b": "y"})
+    with pytest.raises(InvalidDataError) as caught:
+        ImageSet(made.images, made.labels, made.known.iloc[::-1], made.heads)
+    assert caught.value.problems == ("known has another index than images",)
+    doubled = made.labels.set_axis(["x", "x"], axis=1)
+    with pytest.raises(InvalidDataError, match="labels has columns of the same name"):
+        ImageSet(made.images, doubled, doubled, ())
+    nothing = made.images.iloc[:0], made.labels.iloc[:0], made.known.iloc[:0]
+    with pytest.raises(InvalidDataError) as caught:
+        ImageSet(*nothing, made.heads)
+    assert caught.value.problems == ("there is no image in it",)
+
+
+def test_classes_are_at_least_two(table):
+    table["kind"] = "a"
+    with pytest.raises(InvalidDataError, match="needs at least two classes, but has 1"):
+        ImageSet.from_frame(table, path="file", classes=["kind"])
+
+
+def test_a_cell_that_is_neither_is_named_by_its_row(table):
+    table.index = ["p", "q", "r"]
+    table["dog"] = [1, 2, 0]
+    words = r"\(True/False or 1/0\), but has 2 in row 'q'$"
+    with pytest.raises(InvalidDataError, match=words):
+        ImageSet.from_frame(table, path="file", labels=["dog"])
+    table["dog"] = [1, 2, 3]
+    with pytest.raises(InvalidDataError, match=r"but has 2 in row 'q' and 1 more$"):
+        ImageSet.from_frame(table, path="file", labels=["dog"])
+
+
+def test_empty_classes_are_unknown_or_a_mistake(table):
+    table["colour"] = ["red", None, "blue"]
+    with pytest.raises(InvalidDataError) as caught:
+        ImageSet.from_frame(table, path="file", classes=["colour"])
+    assert len(caught.value.problems) == 1
+    assert "column 'colour' has 1 empty cells" in caught.value.problems[0]
+    made = ImageSet.from_frame(table, path="file", classes=["colour"], missing="unknown")
+    assert made.known["colour=red"].tolist() == [True, False, True]
+    assert made.labels["colour=red"].tolist() == [True, False, False]
+    assert made.labels["colour=blue"].tolist() == [False, False, True]
+
+
+def test_columns_have_the_role_they_were_named_for(table):
+    table["id"], table["part"] = ["p", "q", "r"], ["s", None, "t"]
+    made = ImageSet.from_frame(
+        table, path="file", labels=["cat"], image_id="id", subset="part", heads=[]
+    )
+    assert made.images.index.tolist() == ["p", "q", "r"]
+    assert made.images.index.name == "image_id"
+    assert made.images["subset"].tolist() == ["s", "", "t"]
+    assert made.images["person_id"].tolist() == ["p", "q", "r"]
+    assert made.images.columns.tolist() == [
+        *("path", "subset", "person_id", "width", "height", "problem"),
+        *("dog", "colour", "camera"),
+    ]
+    assert made.heads == ()
+    with pytest.raises(InvalidDataError) as caught:
+        ImageSet.from_frame(table.drop(columns="id"), path="file", labels=["cat"], image_id="id")
+    assert len(caught.value.problems) == 1
+    assert ImageSet.from_frame(table, path="file", labels=["cat"]).images["subset"].tolist() == [
+        *("", "", ""),
+    ]
+
+
+def test_what_looks_like_a_label_is_not_the_path(table):
+    table["file"] = [1, 0, 1]
+    with pytest.raises(InvalidDataError) as caught:
+        ImageSet.from_frame(table, path="file")
+    assert caught.value.problems == (
+        "no label is named (labels=… or classes=…); these look like labels: cat, dog",
+    )
+    with pytest.raises(InvalidDataError, match=r"classes=…\)$"):
+        ImageSet.from_frame(table[["file", "colour"]], path="file")
+
+
+def test_urls_lie_below_no_folder(table, tmp_path):
+    table["file"] = ["http://127.0.0.1:9/a.png", "0.png", "x/../1.png"]
+    files, outside = resolve_paths(table["file"], tmp_path)
+    assert files == ["http://127.0.0.1:9/a.png", str(tmp_path / "0.png"), str(tmp_path / "1.png")]
+    assert outside == []
+    assert resolve_paths(table["file"], None) == (table["file"].tolist(), [])
+
+
+def test_a_folder_without_a_run_says_what_it_lacks(make_set, tmp_path):
+    with pytest.raises(InvalidDataError, match=r"there is no images\.parquet"):
+        ImageSet.from_parquet(tmp_path)
+    make_set({"a": "x"}).to_parquet(tmp_path)
+    (tmp_path / "labels.parquet").unlink()
+    with pytest.raises(InvalidDataError, match=r"there is no labels\.parquet"):
+        ImageSet.from_parquet(tmp_path)
+
+
+def test_an_image_set_is_not_written_into(make_set):
+    made = make_set({"a": "x", "b": "y"})
+    for what, name in ((made, "labels"), (made.heads[0], "labels")):
+        with pytest.raises(FrozenInstanceError):
+            setattr(what, name, None)
+    # It is itself alone, so that what was found for it can be kept with it.
+    assert made != replace(made)
+    assert len({made, made}) == 1
+
+
+def test_the_first_of_many_is_named(make_set, table):
+    made = make_set({"a": "x", "b": "y"})
+    with pytest.raises(KeyError, match="2 ids are not in this image set, such as 'p'"):
+        made.subset(["q", "a", "p"])
+    table["id"] = ["r", "s", "r"]
+    with pytest.raises(InvalidDataError, match="id must be unique, but 1 values repeat"):
+        ImageSet.from_frame(table, path="file", labels=["cat"], image_id="id")
+    four = pd.concat([table, table.assign(id="s")], ignore_index=True)
+    with pytest.raises(InvalidDataError, match="but 2 values repeat, such as 'r'"):
+        ImageSet.from_frame(four, path="file", labels=["cat"], image_id="id")

@@ -4,7 +4,16 @@ import torch
 from sklearn import metrics as reference
 from torchmetrics.functional import classification as other
 
-from peta_viz.metrics import best_threshold, label_f1, score, tally_classes, tally_labels
+from peta_viz.imageset import Head
+from peta_viz.metrics import (
+    Tally,
+    best_threshold,
+    label_f1,
+    score,
+    tally_classes,
+    tally_head,
+    tally_labels,
+)
 
 EXACT = 1e-9
 
@@ -153,3 +162,70 @@ def test_too_few_positives_leave_the_threshold_alone():
         probability[40:42].mean()
     )
     assert best_threshold(probability, np.ones(50, dtype=bool)) == 0.5
+
+
+def test_all_may_be_above_the_threshold():
+    probability = np.repeat([0.4, 0.3, 0.2], [5, 1, 5])
+    true = probability != 0.3
+    assert best_threshold(probability, true) == pytest.approx(0.1)
+    # Halfway down to the next one that is said no to.
+    more = np.append(probability, [0.05] * 20), np.append(true, [False] * 20)
+    assert best_threshold(*more) == pytest.approx(0.125)
+
+
+def test_where_half_is_best_it_stays():
+    probability = np.repeat([0.6, 0.4], [10, 10])
+    assert best_threshold(probability, probability > 0.5) == 0.5
+    # Equal probabilities fall together, however many of them are true.
+    probability = np.repeat([0.4, 0.2], [20, 20])
+    true = np.arange(40) % 20 < 12
+    assert best_threshold(probability, true) == pytest.approx(0.1)
+
+
+def test_enough_positives_are_eight():
+    probability = np.linspace(0, 0.4, 50)
+    assert best_threshold(probability, np.arange(50) > 41) < 0.5
+    assert best_threshold(probability, np.arange(50) > 42) == 0.5
+    assert best_threshold(probability, np.arange(50) > 42, least=7) < 0.5
+
+
+@pytest.mark.parametrize("kind", ["exclusive", "multiple"])
+def test_tallies_of_any_shape_are_scored(kind):
+    rng = np.random.default_rng(0)
+    if kind == "exclusive":
+        table = tally_classes(rng.integers(-1, 3, 40), rng.integers(0, 3, 40), 3)
+    else:
+        table = tally_labels(*(rng.random((3, 40, 3)) < 0.6))
+    drawn = table.weighted(rng.integers(0, 3, (8, 40)).astype(float))
+    nested = Tally(drawn.cells.reshape(2, 4, 3, 4), drawn.instances.reshape(2, 4, 3))
+    flat, found = score(drawn, kind), score(nested, kind)
+    assert found.keys() == flat.keys()
+    for name, values in found.items():
+        np.testing.assert_array_equal(values.ravel(), flat[name])
+
+
+def test_items_are_chosen_from_the_first_axis():
+    true, predicted = _classes(7)
+    mask = np.arange(80) % 3 == 0
+    chosen = tally_classes(true, predicted, 6).take(mask)
+    alone = tally_classes(true[mask], predicted[mask], 6)
+    np.testing.assert_array_equal(chosen.cells, alone.cells)
+    np.testing.assert_array_equal(chosen.instances, alone.instances)
+    assert _scores(chosen, "exclusive") == _scores(alone, "exclusive")
+
+
+def test_half_is_a_no():
+    head = Head("h", ("a", "b"))
+    probability = np.array([[0.5, 0.51]])
+    yes = np.ones((1, 2), dtype=bool)
+    table = tally_head(head, probability, yes, yes, None)
+    assert table.cells[0].tolist() == [[0, 0, 1, 0], [1, 0, 0, 0]]
+
+
+def test_where_nothing_is_there_and_nothing_said_there_is_no_f1_but_accuracy():
+    nothing = np.zeros((3, 2), dtype=bool)
+    found = _scores(tally_labels(nothing, nothing, ~nothing), "multiple")
+    assert found["micro_f1"] == 0
+    assert found["accuracy"] == 1
+    assert found["instance_f1"] == 0
+    assert np.isnan([found["macro_f1"], found["weighted_f1"], found["mean_accuracy"]]).all()

@@ -13,7 +13,7 @@ def release(tmp_path, write_image):
         write_image(f"PETA dataset/Images/archive/{name}")
     root = tmp_path / "PETA dataset"
     (root / "People/archive/Label.txt").write_text(
-        "07 hairLong personalMale hairLong\n7 hairShort personalFemale\n99 hairLong \n\n"
+        "07 hairLong personalMale hairLong\n\n7 hairShort personalFemale\n99 hairLong \n\n"
     )
     (root / "Images/archive/Label.txt").write_text("0606.png hairLong \r\n0607.png hairShort\r\n")
     (root / "Images/archive/Thumbs.db").write_text("")
@@ -55,6 +55,41 @@ def test_oddities_are_counted_and_named(release):
     assert people["named"] == "no image for 99; 07 repeats hairLong"
 
 
+def test_what_is_no_image_is_passed_over(release):
+    folder = release / "People/archive"
+    (folder / "notes.txt").write_text("")
+    (folder / ".7_9.jpg").write_bytes((folder / "7_1.jpg").read_bytes())
+    assert len(read_peta(release)) == 5
+    assert read_peta(release).images["width"].tolist() == [24] * 5
+
+
+def test_of_many_oddities_the_first_are_named(release):
+    file = release / "Images/archive/Label.txt"
+    for count, words in (
+        (6, "no image for 1, 2, 3, 4, 5, 6"),
+        (7, "no image for 1, 2, 3, 4, 5, 6 and 1 more"),
+    ):
+        more = "".join(f"{number} hairLong\n" for number in range(1, count + 1))
+        file.write_text(f"0606.png hairLong\n0607.png hairShort\n{more}")
+        summary = peta_summary(release)
+        assert summary.loc["Images", "named"] == words
+        assert summary.loc["Images", "rows_without_image"] == count
+        assert summary.index.tolist() == ["Images", "People"]
+
+
+def test_a_subset_without_images_is_counted_too(release):
+    (release / "Rows/archive").mkdir(parents=True)
+    (release / "Rows/archive/Label.txt").write_text("1 hairLong\n")
+    row = peta_summary(release, subsets=["Rows"]).loc["Rows"]
+    assert row[["images", "label_rows", "persons", "most_images"]].tolist() == [0, 1, 0, 0]
+
+
+def test_a_label_file_may_begin_with_a_mark(release):
+    file = release / "People/archive/Label.txt"
+    file.write_bytes(b"\xef\xbb\xbf" + file.read_bytes())
+    assert read_peta(release).images["person_id"].nunique() == 4
+
+
 def test_an_image_without_a_row_has_unknown_labels(release, write_image):
     write_image("PETA dataset/People/archive/55_1.png")
     made = read_peta(release)
@@ -69,6 +104,14 @@ def test_heads_are_grouped_and_the_rest_is_other():
     assert heads["hair_colour"].labels == ("hairBlack",)
     assert "gender" not in heads  # one label alone is no choice
     assert heads["other"].labels == ("personalMale",)
+    of_two = peta_heads(
+        ["personalMale", "personalFemale", "accessoryHat", "accessory", "accessorHat"]
+    )
+    assert [(head.name, head.labels, head.kind) for head in of_two] == [
+        ("gender", ("personalFemale", "personalMale"), "exclusive"),
+        ("accessory", ("accessoryHat", "accessory"), "multiple"),
+        ("other", ("accessorHat",), "multiple"),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -76,7 +119,7 @@ def test_heads_are_grouped_and_the_rest_is_other():
     [
         ("8", "line 2: the key '8' has no label"),
         ("07 hairLong", "line 2: the key '07' has a row already"),
-        ("8 hair<Long", "line 2: 'hair<Long' is not a label name"),
+        ("8 hair hair<Long 1a", "line 2: 'hair<Long' is not a label name"),
         (b"8 hair\xff", "line 2: it is not UTF-8 text"),
     ],
 )
@@ -101,6 +144,16 @@ def test_a_folder_that_is_not_peta_says_what_was_expected(release, tmp_path):
         read_peta(tmp_path / "nowhere")
     with pytest.raises(InvalidDataError, match="looks like one subset: give the folder above it"):
         read_peta(release / "People")
+    with pytest.raises(InvalidDataError, match="looks like one subset"):
+        read_peta(release / "People/archive")
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    with pytest.raises(InvalidDataError, match="but the folder is empty"):
+        read_peta(empty)
+    for name in "gfedcba":
+        (empty / name).mkdir()
+    with pytest.raises(InvalidDataError, match=r"but found a, b, c, d, e$"):
+        read_peta(empty)
 
 
 def test_the_real_release(peta_root):

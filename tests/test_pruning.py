@@ -1,15 +1,22 @@
+from dataclasses import FrozenInstanceError, replace
+
+import numpy as np
 import pytest
 
-from peta_viz.agreement import Flag
+from peta_viz.agreement import Flag, measure_components
 from peta_viz.cleaning import clean
 from peta_viz.errors import InvalidDataError
 from peta_viz.pruning import (
+    NO,
     STRATEGIES,
+    UNKNOWN,
+    YES,
     ComponentPruning,
     ImagePruning,
     LabelCorrection,
     LabelIntersection,
     LabelPruning,
+    Verdict,
     parse_strategy,
 )
 from peta_viz.quality.scores import label_quality
@@ -113,3 +120,129 @@ def test_labels_that_are_likely_wrong_are_turned_or_removed(make_set):
     assert clean(part, [LabelCorrection(0.9, quality=quality)]).changes.empty
     with pytest.raises(InvalidDataError, match="'quality=x' is not an option"):
         parse_strategy("label_correction:quality=x")
+
+
+def test_a_verdict_is_told_from_the_state_afterwards(make_set):
+    imageset = make_set({"a": "x ?y", "b": "x y", "c": "y", "d": "x"})
+    labels = np.array([[0, 1], [1, 0], [1, 1], [0, 0]], dtype=bool)
+    known = np.array([[1, 0], [0, 1], [1, 1], [1, 1]], dtype=bool)
+    dropped = np.array([False, False, False, True])
+    verdict = Verdict.of(imageset, dropped=dropped, labels=labels, known=known, reasons="so")
+    cells = list(zip(verdict.rows, verdict.columns, verdict.after, strict=True))
+    # y of a stays unknown, whatever is written there; d is out.
+    assert cells == [(0, 0, NO), (1, 0, UNKNOWN), (1, 1, NO), (2, 0, YES)]
+    assert verdict.after.dtype == np.int8
+    assert verdict.dropped.tolist() == dropped.tolist()
+    assert verdict.reasons.tolist() == ["so"] * 4
+    alone = Verdict.of(imageset, known=known, reasons="so")
+    assert (alone.rows.tolist(), alone.after.tolist()) == ([1], [UNKNOWN])
+    alone = Verdict.of(imageset, labels=labels, reasons="so")
+    # What is answered keeps its answer; nothing was answered of y of a.
+    assert alone.rows.tolist() == [0, 1, 2, 3]
+    none = Verdict.of(imageset, reasons=np.array(list("abcd")))
+    assert (len(none.rows), none.dropped.any(), none.reasons.tolist()) == (0, False, list("abcd"))
+
+
+def test_reasons_say_what_was_measured(drawn_up):
+    def reasons(strategy):
+        changes = clean(drawn_up, [strategy]).changes
+        return changes.drop_duplicates("image_id").set_index("image_id")["reason"].to_dict()
+
+    measures = measure_components(drawn_up)
+    pruned = reasons(ComponentPruning(Flag("std", absolute=0.1)))
+    for image, component in (("a", 0), ("e", 1)):
+        value = f"{measures.loc[component, 'std']:.2f}"
+        assert pruned[image] == f"is_bad_component_std_abs0.10: std is {value}"
+    assert "g" not in pruned  # std is blind to it
+
+    def own(components):
+        return components["disagreement"] == 1
+
+    assert reasons(ComponentPruning(own)) == dict.fromkeys(
+        "gh", "is_bad_component_own: disagreement is 1.00"
+    )
+    assert set(reasons(LabelPruning(0.5)).values()) == {
+        "fewer than 50% of the component's images carry it"
+    }
+    assert set(reasons(LabelPruning(0.5, impute=True)).values()) == {
+        "all get what at least 50% of the component's images carry"
+    }
+    shared = reasons(LabelIntersection())
+    assert shared["a"] == "not all images of the component carry it"
+    assert shared["g"] == "its component shares no label"
+    assert reasons(ImagePruning(0.8)) == {
+        **dict.fromkeys("abc", "y is carried by fewer than 80% of its component"),
+        "d": "z is carried by fewer than 80% of its component",
+    }
+
+
+def test_what_is_imputed_leaves_the_others_alone(drawn_up):
+    verdict = LabelPruning(0.5, impute=True)(drawn_up)
+    assert not verdict.dropped.any()
+    assert verdict.after.tolist() == [YES, NO]
+    assert verdict.rows.tolist() == [3, 3]
+
+
+@pytest.mark.parametrize("rule", [LabelPruning, ImagePruning])
+def test_components_of_the_least_size_are_judged(drawn_up, rule):
+    assert clean(drawn_up, [rule(0.9, min_size=4)]).changes["image_id"].iloc[0] == "a"
+    assert clean(drawn_up, [rule(0.9, min_size=5)]).changes.empty
+
+
+def test_yes_and_no_are_read_as_people_write_them():
+    for text, value in (("yes", True), ("True", True), ("NO", False), ("false", False)):
+        assert parse_strategy(f"label_pruning:impute={text}").impute is value
+    assert parse_strategy("label_pruning:min_size=5").min_size == 5
+    assert parse_strategy("label_pruning:,ratio=0.25,").ratio == 0.25
+    with pytest.raises(InvalidDataError, match=r"min_size cannot be '2\.5'"):
+        parse_strategy("label_pruning:min_size=2.5")
+    assert parse_strategy("component_pruning:percentile=0").flag.percentile == 0
+    assert parse_strategy("component_pruning:absolute=0").flag == Flag(absolute=0)
+
+
+def test_a_score_at_the_limit_is_wrong_enough(make_set):
+    imageset = make_set({"a": "x", "b": "y", "c": "x ?y"})
+    quality = label_quality(imageset.with_columns(component_id=[0, 1, 2]))
+    scores = quality.scores.copy()
+    scores[:] = np.float32(1.0)
+    scores.loc["a"] = [np.float32(0.125), np.float32(0.0625)]
+    scores.loc["b"] = [np.float32(0.5), np.float32(0.126)]
+    scores.loc["c"] = [np.nan, np.float32(0.0)]
+    judged = replace(quality, scores=scores.iloc[::-1])
+    verdict = LabelCorrection(0.875, quality=judged)(imageset)
+    assert verdict.rows.tolist() == [0, 0]
+    assert verdict.after.tolist() == [NO, YES]
+    assert verdict.reasons.tolist() == ["2 likely wrong, most of all y (94%)", "", ""]
+    removed = LabelCorrection(0.875, remove=True, quality=judged)(imageset)
+    assert removed.after.tolist() == [UNKNOWN, UNKNOWN]
+
+
+def test_without_options_a_strategy_is_as_published():
+    usual = {
+        "label_pruning": LabelPruning(0.5, impute=False, min_size=3),
+        "label_intersection": LabelIntersection(2),
+        "image_pruning": ImagePruning(0.5, min_size=3),
+        "label_correction": LabelCorrection(0.9, remove=False),
+    }
+    for name, strategy in usual.items():
+        assert parse_strategy(name) == strategy
+        assert {strategy: name}[parse_strategy(name)] == name
+
+
+def test_strategies_and_verdicts_are_not_written_into(drawn_up):
+    quality = label_quality(drawn_up)
+    strategies = [parse_strategy(name) for name in STRATEGIES]
+    for one in (*strategies, LabelPruning()(drawn_up)):
+        with pytest.raises(FrozenInstanceError):
+            one.ratio = one.rows = 0.1
+    assert repr(LabelCorrection(0.8, quality=quality)) == (
+        "LabelCorrection(confidence=0.8, remove=False)"
+    )
+    verdict = LabelPruning()(drawn_up)
+    assert verdict != replace(verdict)
+
+
+def test_of_what_goes_no_label_is_said_to_change(drawn_up):
+    verdict = LabelIntersection()(drawn_up)
+    assert verdict.dropped.tolist() == [False] * 6 + [True] * 2 + [False]
+    assert set(verdict.rows) == set(range(6))

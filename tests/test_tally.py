@@ -6,11 +6,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from peta_viz import tally as tally_module
 from peta_viz.agreement import MEASURES, Flag, count_labels, measure_components
 from peta_viz.cleaning import clean
 from peta_viz.imageset import Head, ImageSet
 from peta_viz.pruning import ComponentPruning, ImagePruning, LabelIntersection, LabelPruning
-from peta_viz.tally import pack, places, unpack
+from peta_viz.tally import pack, places, read, runs, unpack
 
 
 def random_set(seed, images, labels, components, *, together=True):
@@ -93,6 +94,7 @@ def naive_component(labels, known, rule):
 SHAPES = [(0, 40, 5, 12), (1, 60, 70, 9), (2, 30, 130, 4), (3, 300, 1, 3), (4, 7, 64, 7)]
 RULES = [
     LabelPruning(0.5),
+    LabelPruning(1.0),
     LabelPruning(1.1, min_size=1),
     LabelPruning(0.6, impute=True, min_size=2),
     LabelIntersection(),
@@ -182,3 +184,41 @@ def test_what_is_written_into_a_frame_is_seen():
         found = measure_components(imageset)
         expected = naive_measures(imageset)
         pd.testing.assert_frame_equal(found, expected, check_names=False, atol=1e-12, rtol=1e-12)
+
+
+def test_bits_are_read_one_by_one():
+    mask = np.random.default_rng(0).random((20, 130)) < 0.5
+    rows, columns = np.nonzero(mask | True)
+    found = read(pack(mask), rows, columns)
+    assert found.dtype == np.int8
+    assert (found.reshape(mask.shape) == mask).all()
+
+
+def test_runs_are_as_long_as_they_may_be():
+    sizes = np.array([2, 3, 4, 10, 1, 4, 1])
+    assert [(run.start, run.stop) for run in runs(sizes, 5)] == [
+        *((0, 2), (2, 3), (3, 4), (4, 6), (6, 7)),
+    ]
+    assert list(runs(sizes, 25)) == [slice(0, 7)]
+    assert list(runs(sizes[:0], 5)) == []
+
+
+def test_whatever_is_looked_at_together_the_counts_are_the_same(monkeypatch):
+    def found():
+        imageset = random_set(9, 300, 70, 12)
+        counts = count_labels(imageset)
+        table = measure_components(imageset)
+        return counts.carried, counts.known, table, clean(imageset, [LabelPruning(0.6)]).changes
+
+    whole = found()
+    for name, size in (("_ROWS", 7), ("_ROWS", 64), ("_COUNTED", 40), ("_COUNTED", 1)):
+        with monkeypatch.context() as patch:
+            patch.setattr(tally_module, name, size)
+            for one, other in zip(found(), whole, strict=True):
+                pd.testing.assert_frame_equal(one, other)
+
+
+@pytest.mark.parametrize("size", [255, 256, 600])
+def test_counts_do_not_run_over(size):
+    imageset = random_set(10, size, 4, 1)
+    assert count_labels(imageset).known.to_numpy().tolist() == [imageset.known.sum().tolist()]

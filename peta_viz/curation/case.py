@@ -269,7 +269,7 @@ class Case:
         members = max(parts, key=len)
         if links is not None:
             return [self.ids[place] for place in self._weak_side(members, links)]
-        rows = self.labels[members] * 2 + ~self.known[members]
+        rows = self.labels[members] * 2 + self.known[members]
         _, kinds, counts = np.unique(rows, axis=0, return_inverse=True, return_counts=True)
         other = kinds.ravel() != counts.argmax()
         return [self.ids[place] for place in members[other]]

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from peta_viz import Head, ImageSet
-from peta_viz.curation.acts import Cell, Entry, Ledger
+from peta_viz.curation.acts import Cell, Change, Entry, Ledger
 from peta_viz.curation.case import Case, NothingToDoError
 from peta_viz.curation.decisions import Decisions
 from peta_viz.links import Links
@@ -232,3 +232,171 @@ def test_all_like_the_one_that_is_right(table):
 def test_like_one_of_its_part_alone(table):
     table.do("split", ["c", "b"])
     assert changed(table.do("copy", "c", "sex")) == {("b", "m"): "no", ("b", "f"): "yes"}
+
+
+def test_values_are_those_of_the_set_until_somebody_decides(table):
+    case = table.case
+    assert [case.value(Cell("d", "label", name)) for name in "myf"] == ["yes", "unknown", "no"]
+    assert case.value(Cell("a", "image")) == "in"
+    assert case.value(Cell("a", "component")) == "5"
+    assert case.value(Cell("a", "mark", "good")) == "no"
+    assert case.value(Cell("a", "note")) == ""
+    assert len(case) == 4
+    table.do("drop", ["a"])
+    table.do("note", "see")
+    table.do("mark", "bad", ["a"])
+    table.do("split", ["c"])
+    case = table.case
+    assert case.value(Cell("a", "image")) == "out"
+    assert case.value(Cell("a", "note")) == "see"
+    assert case.value(Cell("a", "mark", "bad")) == "yes"
+    assert case.value(Cell("c", "component")).startswith("5/")
+
+
+def test_where_it_was_done_is_kept(table):
+    where = {"queue": "q", "blind": True, "probability": 0.25, "seconds": 1.5}
+    for act in (table.case.accept("sex", **where), table.case.copy("a", "sex", **where)):
+        assert act.component_id == 5
+        assert (act.queue, act.blind, act.probability, act.seconds) == ("q", True, 0.25, 1.5)
+
+
+def test_only_who_says_one_class_has_a_vote(table):
+    for image in "ab":
+        table.do("relabel", "f", "yes", [image])
+        table.do("relabel", "m", "yes", [image])
+        table.do("relabel", "f", "unknown", [image])
+    # a and b are m and perhaps f, c is f, d is m: m has three of four.
+    assert changed(table.case.accept("sex")) == {("c", "m"): "yes", ("c", "f"): "no"}
+    table.entries.clear()
+    table.do("relabel", "m", "unknown", ["a", "b"])
+    table.do("relabel", "f", "unknown", ["a", "b"])
+    with pytest.raises(NothingToDoError, match="no majority"):
+        table.case.accept("sex")  # one against one: who was not asked has no vote
+    table.do("drop", ["c"])
+    assert changed(table.case.accept("sex")) == {}
+
+
+def test_groups_are_settled_apart(table):
+    table.do("split", ["a", "c"])
+    table.do("relabel", "x", "yes", ["c"])
+    act = table.case.accept("rest")
+    # a, c agree about x and y; b and d about x, and y is known of b alone.
+    assert changed(act) == {}
+    assert not act.settles  # sex is contested
+    table.do("relabel", "f", "yes", ["a"])
+    assert table.case.accept().settles
+
+
+def test_of_dropped_images_all_can_be_chosen(table):
+    table.do("drop", ["a", "b", "c", "d"])
+    act = table.do("relabel", "q", "yes")
+    assert changed(act) == dict.fromkeys([(image, "q") for image in "abcd"], "yes")
+    assert table.case.kept.tolist() == [False] * 4
+
+
+def test_a_drop_settles_where_no_image_is_left(table):
+    table.do("drop", ["a", "b", "c"])
+    act = table.do("drop", ["d"])
+    assert act.settles
+    back = table.do("drop", ["a", "d"])
+    assert back.kind == "restore"
+    assert not back.settles
+    assert table.case.kept.tolist() == [True, False, False, True]
+    # One that is in and one that is out: both are out then.
+    assert changed(table.do("drop", ["a", "b"])) == {("a", ""): "out"}
+
+
+def test_after_an_act_it_is_as_it_will_be(table):
+    for name, *arguments in (
+        ("accept",),
+        ("relabel", "y", "unknown"),
+        ("drop", ["a", "d"]),
+        ("split", ["b"]),
+        ("mark", "bad"),
+    ):
+        case = table.case
+        act = table.do(name, *arguments)
+        then, now = case.after(act), table.case
+        for field in ("labels", "known", "kept", "groups"):
+            assert getattr(then, field).tolist() == getattr(now, field).tolist()
+        # It is still what it was.
+        assert (
+            case.labels.tolist()
+            == Case.of(table.imageset, Ledger(table.entries[:-1]), 5, np.arange(4)).labels.tolist()
+        )
+
+
+def test_who_settles_blindly_decides_what_was_hidden(table):
+    blind = table.case
+    table.do("relabel", "x", "no", ["a"], person="Bo")
+    table.do("drop", ["d"], person="Bo")
+    table.do("split", ["c"], person="Bo")
+    table.do("note", "hm", person="Bo")
+    table.do("mark", "label error", person="Bo")
+    part = table.case.value(Cell("c", "component"))
+    hidden = {
+        Change(Cell("a", "label", "x"), "no", "yes"),
+        Change(Cell("c", "component"), part, "5"),
+        Change(Cell("d", "image"), "out", "in"),
+    }
+    good = blind.mark("good")
+    told = blind.complete(good, table.case)
+    assert told.changes[: len(good.changes)] == good.changes
+    assert set(told.changes[len(good.changes) :]) == hidden
+    assert set(blind.complete(blind.accept(), table.case).changes) >= hidden
+    # What they decided themselves stands as they decided it.
+    out = blind.complete(blind.drop(["a", "b", "c", "d"]), table.case)
+    assert [change.after for change in out.changes if change.cell == Cell("d", "image")] == ["out"]
+    for act in (
+        blind.mark("unsure"),
+        blind.mark("bad"),
+        blind.relabel("y", "no"),
+        blind.accept("sex"),
+        blind.drop(["a"]),
+    ):
+        assert blind.complete(act, table.case) == act
+    # What is as it was is no change.
+    assert table.case.complete(table.case.mark("good"), table.case).changes == (
+        table.case.mark("good").changes
+    )
+
+
+def test_marks_are_taken_away_where_all_have_them(table):
+    table.do("mark", "label error", ["a"])
+    act = table.do("mark", "label error", ["a", "b"])
+    assert changed(act) == {("b", "label error"): "yes"}
+    act = table.do("mark", "label error", ["a", "b"])
+    assert changed(act) == dict.fromkeys([("a", "label error"), ("b", "label error")], "no")
+    # A verdict takes the others away, and is not brought back by being taken away.
+    table.do("mark", "good", ["a"])
+    assert changed(table.do("mark", "unsure", ["a"])) == {
+        ("a", "unsure"): "yes",
+        ("a", "good"): "no",
+    }
+    act = table.do("mark", "unsure", ["a"])
+    assert changed(act) == {("a", "unsure"): "no"}
+    assert not act.settles
+
+
+def test_part_of_a_part_can_be_split_off(table):
+    table.do("split", ["c", "d"])
+    assert table.do("split", ["d"]).kind == "split"
+    assert table.case.groups.tolist() == [0, 0, 1, 2]
+    with pytest.raises(NothingToDoError, match="all images of their group"):
+        table.case.split(["d", "a"])
+    act = table.do("split", ["c", "d"])
+    assert (act.kind, act.settles) == ("join", False)
+
+
+def test_a_single_image_is_not_split_off(table):
+    table.do("drop", ["a", "b", "c"])
+    assert table.case.suggest_split(None) == []
+    assert table.case.suggest_split(links(("c", "d", 0.9))) == []
+
+
+def test_of_equal_rows_the_commonest_stays(table):
+    table.do("split", ["c"])
+    # The largest group is a, b, d: each has a row of its own, and one of them stays.
+    assert len(table.case.suggest_split(None)) == 2
+    table.do("relabel", "y", "no", ["b", "d"])
+    assert table.case.suggest_split(None) == []

@@ -8,7 +8,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from peta_viz import Head, ImageSet
-from peta_viz.curation.acts import Act, Cell, Change, Entry, Ledger
+from peta_viz.curation.acts import (
+    Act,
+    Cell,
+    Change,
+    Entry,
+    Ledger,
+    blindly,
+    normal_time,
+    undo_stacks,
+)
 from peta_viz.curation.decisions import Decisions, part_id
 from peta_viz.errors import InvalidDataError
 
@@ -286,3 +295,189 @@ def test_a_table_of_something_else_is_refused():
             Decisions.from_table(good.assign(**{column: value}))
     with pytest.raises(InvalidDataError, match="changed before"):
         Decisions.from_table(pd.concat([good, good]))
+
+
+def test_changes_are_a_table_of_what_stands():
+    entries = [
+        entry(
+            1,
+            act("relabel", (("a", "label", "x"), "yes", "no"), (("b", "label", "x"), "no", "yes")),
+        ),
+        entry(2, act("relabel", (("a", "label", "x"), "no", "unknown"), component=3), "Bo"),
+        entry(3, act("drop", (("c", "image"), "in", "out"), (("d", "image"), "in", "out"))),
+        entry(4, act("restore", (("d", "image"), "out", "in"))),
+        entry(5, act("note", (("a", "note"), "", "hm"))),
+    ]
+    found = Decisions.of(entries).changes
+    assert found.to_numpy().tolist() == [
+        [1, "Bo", "a", "x", "no", "unknown", "component 3: relabel"],
+        [1, "Ada", "b", "x", "no", "yes", "component 0: relabel"],
+        [1, "Ada", "c", "", "in", "out", "component 0: drop"],
+    ]
+    assert str(found["step"].dtype) == "int64"
+
+
+def test_a_table_has_a_row_per_change():
+    told = act(
+        "relabel",
+        (("a", "label", "x"), "yes", "no"),
+        (("b", "image"), "in", "out"),
+        settles=True,
+        queue="q",
+        blind=True,
+        probability=0.5,
+        seconds=2.0,
+    )
+    table = Decisions.of([entry(2, Act("undo", 7, target="e1")), entry(1, told)]).table()
+    assert table["id"].tolist() == ["e1", "e1", "e2"]
+    assert table["settles"].tolist() == [True, True, False]
+    assert table["blind"].tolist() == [True, True, False]
+    assert table["probability"].isna().tolist() == [False, False, True]
+    assert table["images"].tolist() == ['["a", "b", "c"]'] * 2 + ["[]"]
+    assert table.iloc[2][["image_id", "field", "label", "before", "after"]].tolist() == [""] * 5
+    assert table.iloc[1][["image_id", "field", "label", "before", "after"]].tolist() == [
+        *("b", "image", "", "in", "out"),
+    ]
+    again = Decisions.from_table(table.astype("str").replace("nan", "")).entries
+    assert [one.act for one in again] == [told, Act("undo", 7, target="e1")]
+    numbers = table.assign(settles=table["settles"].astype(int), blind=table["blind"].astype(int))
+    assert Decisions.from_table(numbers).entries == again
+    with pytest.raises(InvalidDataError):
+        Decisions.from_table(table.assign(component_id="five"))
+
+
+def test_a_table_with_several_faults_tells_them_all():
+    good = Decisions.of([entry(1, act("relabel", (("a", "label", "x"), "yes", "no")))]).table()
+    with pytest.raises(InvalidDataError) as caught:
+        Decisions.from_table(
+            pd.concat([good.assign(kind="shout", at="noon", before="so", field="image")] * 3)
+        )
+    assert len(caught.value.problems) == 4
+    assert caught.value.problems[2] == "the field image holds 'no', 'so', not in, out"
+    assert caught.value.problems[3] == "2 rows change a cell that their act changed before"
+    # An act without changes has no field, and may be there several times.
+    bare = Decisions.of([entry(1, act("accept")), entry(2, act("accept"))]).table()
+    assert len(Decisions.from_table(bare).entries) == 2
+
+
+def test_what_is_not_as_it_was_is_listed():
+    entries = [
+        entry(1, act("relabel", (("d", "label", "x"), "unknown", "yes"))),
+        entry(2, act("relabel", (("a", "label", "x"), "no", "yes"))),  # it is yes in the set
+        entry(3, act("split", (("c", "component"), "0", "0/p"), (("d", "component"), "7", "7"))),
+        entry(4, act("mark", (("b", "mark", "bad"), "no", "no"))),
+    ]
+    diff = Decisions.of(entries).diff(imageset())
+    assert diff.drop(columns="at").to_numpy().tolist() == [
+        ["c", "component", "", "0", "0/p", "Ada"],
+        ["d", "label", "x", "unknown", "yes", "Ada"],
+    ]
+    assert diff["at"].tolist() == [when(3), when(1)]
+
+
+def test_parts_that_come_home_have_their_number_again():
+    entries = [
+        entry(1, act("split", (("b", "component"), "0", "0/p"), (("c", "component"), "0", "0/q"))),
+        entry(2, act("join", (("b", "component"), "0/p", "0"))),
+    ]
+    assert Decisions.of(entries).apply(imageset()).images["component_id"].tolist() == [
+        *(0, 0, part_id("0/q"), 7),
+    ]
+    assert part_id("0/p") != part_id("0/q")
+    assert part_id("0/p") >= 2**48
+    assert part_id("0/p") < 2**49
+
+
+def test_marks_that_are_taken_back_leave_no_verdict():
+    entries = [
+        entry(1, act("mark", (("a", "mark", "good"), "no", "yes"))),
+        entry(2, act("mark", (("a", "mark", "good"), "yes", "no"))),
+        entry(3, act("mark", (("b", "mark", "model mistake"), "no", "yes"))),
+        entry(4, act("mark", (("c", "mark", "unsure"), "no", "yes"))),
+        entry(5, act("mark", (("c", "mark", "bad"), "no", "no"))),
+    ]
+    images = Decisions.of(entries).apply(imageset()).images
+    assert images["verdict"].tolist() == ["", "", "unsure", ""]
+    assert images["model_mistake"].tolist() == [False, True, False, False]
+    assert not images["label_error"].any()
+
+
+def test_all_columns_of_the_summary():
+    entries = [
+        entry(1, act("relabel", (("a", "label", "x"), "yes", "no"), seconds=90, settles=True)),
+        entry(2, act("split", (("c", "component"), "0", "0/p"))),
+        entry(3, act("drop", (("d", "image"), "in", "out"), component=7, settles=True)),
+        entry(4, act("mark", (("b", "mark", "unsure"), "no", "yes"), component=0, settles=True)),
+        entry(5, act("note", (("b", "note"), "", "hm"))),
+        entry(6, act("relabel", (("b", "label", "m"), "yes", "no"))),
+        entry(7, Act("undo", 0, target="e6", seconds=30)),
+        entry(8, act("relabel", (("c", "label", "f"), "yes", "no")), "Bo"),
+    ]
+    found = Decisions.of(entries).summary()
+    assert found.loc["Ada"].to_dict() == {
+        "acts": 5,
+        "undone": 1,
+        "components": 2,
+        "images": 4,
+        "labels_changed": 1,
+        "images_out": 1,
+        "split_off": 1,
+        "good": 0,
+        "bad": 0,
+        "unsure": 1,
+        "label error": 0,
+        "model mistake": 0,
+        "minutes": 2,
+    }
+    assert found.loc["Bo", ["acts", "undone", "labels_changed"]].tolist() == [1, 0, 1]
+    assert found.index.name == "person"
+
+
+def test_stacks_of_what_can_be_taken_back():
+    acts = [("a", "relabel", ""), ("b", "relabel", ""), ("c", "relabel", "")]
+    assert undo_stacks(acts) == (["a", "b", "c"], [])
+    # In a log that was joined, what is taken back need not lie on top.
+    back = [*acts, ("u", "undo", "b"), ("v", "undo", "c")]
+    assert undo_stacks(back) == (["a"], ["b", "c"])
+    assert undo_stacks([*back, ("r", "redo", "b")]) == (["a", "b"], ["c"])
+    assert undo_stacks([*back, ("r", "redo", "z"), ("w", "undo", "z")]) == (["a"], ["b", "c"])
+    assert undo_stacks([*back, ("d", "relabel", "")]) == (["a", "d"], [])
+
+
+def test_until_then():
+    entries = [
+        entry(1, act("relabel", (("a", "label", "x"), "yes", "no"))),
+        entry(2, act("relabel", (("a", "label", "x"), "no", "unknown"))),
+        entry(3, Act("undo", 0, target="e2")),
+        entry(4, Act("redo", 0, target="e2")),
+    ]
+    ledger = Ledger(entries)
+    cell = Cell("a", "label", "x")
+    said = [ledger.value(cell, one.order) for one in entries]
+    assert said == ["no", "unknown", "no", "unknown"]
+    assert ledger.value(cell, ("", "")) is None
+    assert ledger.value(Cell("b", "label", "x")) is None
+    assert [ledger.is_active("e2", one.order) for one in entries] == [True, True, False, True]
+    assert ledger.before(cell) == "yes"
+    assert ledger.touched("a") == {cell}
+    assert list(ledger.touched("b")) == []
+    assert ledger.acts() == entries[:2]
+    assert Ledger(entries[:3]).acts() == entries[:1]
+    assert ledger.switchable("Ada") == (entries[1], None)
+    assert ledger.switchable("Bo") == (None, None)
+
+
+def test_blindly_done_is_with_all_that_is_taken_back():
+    entries = [
+        entry(1, act("relabel", blind=True)),
+        entry(2, act("relabel")),
+        entry(3, Act("undo", 0, target="e2")),
+    ]
+    assert blindly(entries) == [entries[0], entries[2]]
+
+
+def test_times_are_of_one_zone():
+    assert normal_time("2026-03-01T12:30:00+02:00") == "2026-03-01T10:30:00.000000+00:00"
+    assert normal_time("2026-03-01T12:30:00.5Z") == "2026-03-01T12:30:00.500000+00:00"
+    with pytest.raises(ValueError, match="does not say in which zone"):
+        normal_time("2026-03-01T12:30:00")

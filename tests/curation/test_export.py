@@ -91,3 +91,43 @@ def test_changes_are_told_by_component(make_set):
         (1, "1 image dropped"),
     ]
     assert changes_in_words(imageset, Decisions.of([]).diff(imageset)) == {}
+
+
+def test_what_was_measured_is_left_out_and_classes_are_told_apart(make_set):
+    heads = [
+        Head("colour", ("colour=blue", "colour=red"), "exclusive"),
+        Head("colour=", ("colour=x", "other"), "exclusive"),
+        Head("many", ("many=a", "many=b")),
+    ]
+    names = [label for head in heads for label in head.labels]
+    rows = {"a": "colour=red other", "b": "colour=red colour=blue many=a", "c": "?many=b"}
+    imageset = make_set(rows, [0, 0, 1], heads, names, blur=1.0, own="mine", split="test")
+    table = corrected_table(imageset, Decisions.of([]))
+    assert table.columns.tolist() == [
+        *("path", "subset", "person_id", "own", "component_id"),
+        *("label_error", "model_mistake", "verdict", "note"),
+        *("colour", "colour=x", "other", "many=a", "many=b"),
+    ]
+    # Who has two classes, or none, has no class.
+    assert table["colour"].tolist() == ["red", "", ""]
+    assert table["many=b"].isna().tolist() == [False, False, True]
+    assert table["many=a"].tolist() == [0, 1, 0]
+
+
+def test_components_with_most_changes_come_first(make_set):
+    imageset = make_set(dict.fromkeys("abcde", "x"), components=[1, 2, 2, 3, 3])
+    changes = (
+        Change(Cell("a", "image"), "in", "out"),
+        *(Change(Cell(image, "label", "x"), "yes", "unknown") for image in "bc"),
+        Change(Cell("d", "component"), "3", "3/a"),
+        Change(Cell("e", "component"), "3", "3/b"),
+        Change(Cell("e", "image"), "in", "out"),
+        Change(Cell("a", "note"), "", "hm"),
+    )
+    decisions = Decisions.of([Entry(Act("relabel", 1, changes=changes), "e", "t", "Ada")])
+    words = changes_in_words(imageset, decisions.diff(imageset))
+    assert list(words.items()) == [
+        (3, "1 image dropped, 2 images split off"),
+        (2, "x: yes → unknown (2 images)"),
+        (1, "1 image dropped"),
+    ]

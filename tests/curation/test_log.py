@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from peta_viz.curation import log as log_module
-from peta_viz.curation.acts import Act, Cell, Change
+from peta_viz.curation.acts import Act, Cell, Change, Entry, normal_time
 from peta_viz.curation.log import DecisionLog
 from peta_viz.errors import DecisionLogError
 
@@ -235,3 +235,62 @@ def test_a_full_disk_is_told_and_nothing_is_half_written(log):
     assert "DecisionLogError" in done.stderr
     assert [entry.person for entry in log.since()] == ["Ada"]
     log.write(relabel(), "Ada")
+
+
+def test_what_is_no_act_of_its_own_is_not_written(log):
+    first = log.write(relabel(), "Ada")
+    for act in (Act("undo", 3), Act("redo", 3), Act("relabel", 3, target=first.id)):
+        with pytest.raises(ValueError, match="takes nothing back"):
+            log.write(act, "Ada")
+    assert len(log.since()) == 1
+
+
+def test_what_is_taken_back_is_about_the_same_component(log):
+    log.write(relabel(), "Ada")
+    undone = log.undo("Ada", queue="q", seconds=2.0)
+    assert (undone.act.component_id, undone.act.images) == (3, ("a", "b"))
+    assert (undone.act.queue, undone.act.seconds, undone.act.changes) == ("q", 2.0, ())
+    redone = log.redo("Ada", undone.act.target)
+    assert (redone.act.kind, redone.act.target) == ("redo", undone.act.target)
+    assert log.since(1) == [undone, redone]
+    assert log.since()[0].act.changes == relabel().changes
+
+
+def test_entries_of_other_logs_are_told_in_order_of_time(log):
+    entries = [
+        Entry(relabel(image=image), image, f"2026-01-01T00:00:0{second}+00:00", "Bo")
+        for second, image in ((3, "a"), (1, "b"), (2, "c"))
+    ]
+    assert log.extend(iter(entries)) == 3
+    assert [entry.id for entry in log.since()] == ["b", "c", "a"]
+    assert log.extend([]) == 0
+
+
+def test_one_act_after_the_other_has_its_own_time(log):
+    times = [log.write(relabel(), "Ada").at for _ in range(20)]
+    assert times == sorted(set(times))
+    assert all(normal_time(at) == at for at in times)
+    assert len({entry.id for entry in log.since()}) == 20
+
+
+def test_who_is_busy_is_waited_for(log, monkeypatch):
+    monkeypatch.setattr(log_module, "_PATIENCE_S", 0.05)
+    other = sqlite3.connect(log.path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    with pytest.raises(DecisionLogError, match="somebody else has been writing for 60 s"):
+        log.write(relabel(), "Ada")
+    other.execute("ROLLBACK")
+    other.close()
+    log.write(relabel(), "Ada")
+
+
+def test_a_folder_is_no_log(tmp_path):
+    with pytest.raises(DecisionLogError, match="may not be opened"):
+        DecisionLog(tmp_path, make=False)
+
+
+def test_the_form_of_the_file_is_that_of_logs_that_are_out_there(log):
+    database = sqlite3.connect(log.path)
+    assert database.execute("PRAGMA user_version").fetchone() == (1,)
+    assert database.execute("PRAGMA application_id").fetchone()[0].to_bytes(4) == b"peta"
+    database.close()

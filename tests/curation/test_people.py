@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import cohen_kappa_score
 
+from peta_viz import Head
 from peta_viz.curation.acts import Entry, Ledger
 from peta_viz.curation.case import Case
 from peta_viz.curation.decisions import Decisions
@@ -111,3 +112,75 @@ def test_kappa_is_scikit_learns():
         ]
         assert kappa(one, other) == pytest.approx(cohen_kappa_score(one, other), abs=1e-12)
     assert math.isnan(kappa(["m"], ["m"]))
+
+
+def test_of_an_exclusive_head_the_class_is_compared(make_set):
+    rows = {"a": "m x", "b": "f x", "c": "m", "d": "f"}
+    heads = [Head("sex", ("m", "f"), "exclusive"), Head("rest", ("x",))]
+    imageset = make_set(rows, components=[0, 0, 1, 1], heads=heads)
+    room = Room(imageset)
+    for person, first, second in (("Ada", "m", "m"), ("Bo", "m", "f"), ("Cy", "f", "f")):
+        for component, label in ((0, first), (1, second)):
+            images = list(imageset.images.index[imageset.images["component_id"] == component])
+            room.do(person, component, "relabel", label, "yes", images, blind=True)
+            room.do(person, component, "mark", "good", blind=True)
+    found = agreement(imageset, room.decisions)
+    assert found[["person", "other", "head", "cells", "agree"]].to_numpy().tolist() == [
+        ["Ada", "Bo", "sex", 4, 0.5],
+        ["Ada", "Cy", "sex", 4, 0.0],
+        ["Bo", "Cy", "sex", 4, 0.5],
+    ]
+    assert found["kappa"].tolist() == [0, 0, 0]
+    room.do("Ada", 0, "relabel", "f", "yes", ["a"], blind=True)
+    room.do("Ada", 0, "mark", "unsure", ["b"], blind=True)
+    found = conflicts(imageset, room.decisions)
+    ours = found[(found["other"] == "Bo") & (found["component_id"] == 0)]
+    assert ours[["image_id", "label", "says", "other_says"]].to_numpy().tolist() == [
+        ["a", "f", "yes", "no"],
+        ["a", "m", "no", "yes"],
+        ["b", "unsure", "yes", "no"],
+    ]
+
+
+def test_queues_of_conflicts_begin_with_the_most(imageset, room):
+    room.do("Ada", 1, "relabel", "x", "yes", ["c"], blind=True)
+    for person, value in (("Ada", "yes"), ("Bo", "no")):
+        room.do(person, 1, "mark", "good", blind=True)
+        room.do(person, 2, "relabel", "x", value, blind=True)
+        room.do(person, 2, "mark", "good", blind=True)
+    queue = adjudication(imageset, room.decisions)
+    assert queue.to_numpy().tolist() == [[2, 2], [1, 1]]
+    assert queue.dtypes.astype(str).tolist() == ["int64", "float64"]
+    found = conflicts(imageset, room.decisions)
+    assert found["component_id"].dtype == np.int64
+    assert found.columns.tolist()[4:] == ["person", "says", "other", "other_says"]
+
+
+def test_who_saw_says_what_stood_by_then(imageset, room):
+    room.do("Bo", 0, "relabel", "y", "yes", ["b"])
+    room.do("Ada", 0, "accept")
+    room.do("Bo", 0, "accept")
+    # What is changed and settled afterwards is the other's opinion alone.
+    room.do("Bo", 0, "relabel", "y", "no", ["a", "b"])
+    room.do("Bo", 0, "mark", "good")
+    found = conflicts(imageset, room.decisions)
+    assert found[["image_id", "label", "person", "says", "other_says"]].to_numpy().tolist() == [
+        ["a", "y", "Ada", "yes", "no"],
+        ["b", "y", "Ada", "yes", "no"],
+    ]
+
+
+def test_notes_and_good_are_nobodys_conflict(imageset, room):
+    room.do("Ada", 2, "note", "hm", blind=True)
+    room.do("Ada", 2, "mark", "good", blind=True)
+    room.do("Bo", 2, "mark", "bad", blind=True)
+    found = conflicts(imageset, room.decisions)
+    assert found[
+        ["field", "label", "says", "other_says"]
+    ].drop_duplicates().to_numpy().tolist() == [["mark", "bad", "no", "yes"]]
+    assert len(found) == 2
+
+
+def test_kappa_is_nothing_where_chance_alone_would_do():
+    assert kappa(["m", "f"], ["f", "m"]) == -1
+    assert kappa(["m", "f"], ["m", "f"]) == 1

@@ -3,16 +3,20 @@
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import beta
 
-from peta_viz import measure_components
+from peta_viz import Head, measure_components
 from peta_viz.curation.acts import Act, Entry, Ledger
 from peta_viz.curation.queues import (
     done_by,
     draw_components,
     estimate_share,
+    fitting,
     influence,
     make_queue,
+    members_of,
     second_opinions,
+    strata_of,
 )
 from peta_viz.errors import InvalidDataError
 
@@ -146,3 +150,133 @@ def test_what_others_did_comes_again_now_and_then(make_set):
     # What was decided of another clustering says nothing of this one.
     other = ledger((3, "Bo"), images=lambda _: ("i3", "i4"))
     assert len(again("Ada", 0, other)) == 400
+
+
+def test_places_are_dealt_out_evenly():
+    def dealt(sizes, count, **options):
+        strata = pd.Series(np.repeat(list(sizes), list(sizes.values())))
+        drawn = draw_components(strata, count, **options)
+        return drawn["stratum"].value_counts().sort_index().to_dict()
+
+    assert dealt({"a": 50, "b": 50, "c": 50}, 30) == {"a": 10, "b": 10, "c": 10}
+    assert dealt({"a": 50, "b": 50, "c": 50}, 31) == {"a": 11, "b": 10, "c": 10}
+    assert dealt({"a": 2, "b": 50, "c": 5}, 20) == {"a": 2, "b": 13, "c": 5}
+    # At least one of each, even if that is more than was asked for.
+    assert dealt({"a": 2, "b": 50, "c": 5}, 1) == {"a": 1, "b": 1, "c": 1}
+    assert dealt({"a": 2, "b": 50}, 1, least=3) == {"a": 2, "b": 3}
+    assert dealt({"a": 2, "b": 5}, 100) == {"a": 2, "b": 5}
+
+
+def test_drawn_components_are_of_the_whole_stratum():
+    strata = pd.Series("a", range(100, 140))
+    drawn = [set(draw_components(strata, 10, seed=seed)["component_id"]) for seed in range(30)]
+    assert set.union(*drawn) == set(strata.index)
+    assert draw_components(strata, 10)["probability"].tolist() == [0.25] * 10
+    assert draw_components(strata, 10)["component_id"].dtype == np.int64
+
+
+def test_a_share_that_is_certain_has_an_interval_all_the_same():
+    strata = pd.Series("a", range(50))
+    judged = pd.Series(data=True, index=range(50))
+    share, low, high = estimate_share(strata, judged)
+    assert (share, high) == (1, 1)
+    # Jeffreys' interval of 50 of 50, by SciPy.
+    assert low == pytest.approx(beta(50.5, 0.5).ppf(0.025), abs=0.003)
+    share, low, high = estimate_share(strata, ~judged)
+    assert (share, low) == (0, 0)
+    assert high == pytest.approx(beta(0.5, 50.5).ppf(0.975), abs=0.003)
+    half = pd.Series(np.arange(50) < 20)
+    assert estimate_share(strata, half)[1:] == pytest.approx(
+        tuple(beta(20.5, 30.5).ppf([0.025, 0.975])), abs=0.005
+    )
+    assert estimate_share(strata, half) == estimate_share(strata, half)
+    assert estimate_share(strata, half) != estimate_share(strata, half, seed=1)
+
+
+def test_labels_in_no_head_are_one_more_head(make_set):
+    rows = {"a": "x y z", "b": "", "c": "x y z", "d": "x y z"}
+    imageset = make_set(rows, components=[0, 0, 1, 2], heads=[Head("one", ("x",))])
+    # Two heads: x alone, and y with z; each is carried by two others.
+    assert influence(imageset)[0] == pytest.approx((1 + 1 / 2 + 1 / 2) / 2 / 2)
+    whole = make_set(rows, components=[0, 0, 1, 2])
+    assert influence(whole)[0] == pytest.approx(1 / 2)
+
+
+def test_half_is_no_majority(make_set):
+    rows = {"a": "x", "b": "", "c": "x", "d": "", "e": "x", "f": "x", "g": ""}
+    imageset = make_set(rows, components=[0, 0, 1, 1, 2, 2, 2])
+    # Of component 2 more than half carry x; one is the least that it is divided by.
+    assert influence(imageset).tolist() == [1, 1, 1]
+    assert influence(imageset.subset(list("abcd"))).tolist() == [1, 1]
+
+
+def test_flips_come_first_where_most_heads_turned(make_set):
+    imageset = make_set({"a": "x", "b": "x"}, components=[3, 8])
+    # With the second seed only 8 turned.
+    rows = [
+        (experiment, seed, component, 2, "x", said if (seed, component) != (1, 3) else 0.1, True)
+        for experiment, said in (("A", 0.1), ("B", 0.9), ("C", 0.9))
+        for seed in (0, 1)
+        for component in (3, 8)
+    ]
+    columns = ["experiment", "seed", "component_id", "size", "label", "probability", "truth"]
+    predictions = pd.DataFrame(rows, columns=columns).astype({"truth": "boolean"})
+    components = measure_components(imageset)
+    queue = make_queue(imageset, components, by="flips", predictions=predictions)
+    assert queue.to_numpy().tolist() == [[8, 2], [3, 1]]
+    assert queue.dtypes.astype(str).to_dict() == {"component_id": "int64", "score": "float64"}
+
+
+def test_what_scores_nothing_is_left_out(imageset):
+    components = measure_components(imageset).assign(odd=[False, True, False, True, False])
+    assert make_queue(imageset, components, by="odd")["component_id"].tolist() == [1, 3]
+    with pytest.raises(InvalidDataError, match="there are influence, flips, similarity, size"):
+        make_queue(imageset, components, by="x")
+    for needs_split in (make_queue, strata_of):
+        bare = imageset.with_columns(split=None)
+        bare = type(imageset)(
+            bare.images.drop(columns="split"), bare.labels, bare.known, bare.heads
+        )
+        with pytest.raises(InvalidDataError, match="not split yet"):
+            needs_split(bare, components, sides=["test"])
+
+
+def test_strata_are_of_the_sides_that_were_asked_for(imageset):
+    components = measure_components(imageset)
+    found = strata_of(imageset, components, sides=["test"])
+    assert found.to_dict() == {1: "all but CUHK, contested", 2: "all but CUHK, agreed"}
+    assert found.name == "stratum"
+    assert strata_of(imageset, components).index.tolist() == [0, 1, 2]
+
+
+def test_what_is_reopened_is_not_done():
+    def entry(number, kind, component, *, settles=False, person="Ada"):
+        act = Act(kind, component, ("a",), settles=settles)
+        return Entry(act, f"e{number}", f"t{number}", person)
+
+    entries = [
+        entry(0, "accept", 1, settles=True),
+        entry(1, "accept", 2, settles=True),
+        entry(2, "accept", 3, settles=True),
+        entry(3, "relabel", 1),
+        entry(4, "note", 2),
+        entry(5, "relabel", 3, settles=True),
+        entry(6, "split", 4),
+        entry(7, "accept", 5, settles=True, person="Bo"),
+    ]
+    assert done_by(entries) == {2, 3, 5}
+    assert done_by(entries, "Ada") == {2, 3}
+    assert done_by(entries, "Bo") == {5}
+
+
+def test_only_acts_on_components_as_they_are_fit(imageset):
+    members = members_of(imageset)
+    assert members == {
+        0: frozenset("ab"),
+        1: frozenset("cd"),
+        2: frozenset("ef"),
+        3: frozenset("g"),
+        4: frozenset("h"),
+    }
+    acts = ledger((0, "Ada"), (1, "Ada"), (9, "Ada"), images=lambda _: ("b", "a")).acts()
+    assert [entry.act.component_id for entry in fitting(acts, members)] == [0]

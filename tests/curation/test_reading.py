@@ -11,6 +11,7 @@ from peta_viz.curation.reading import (
     cleaning_of_run,
     curation_of_run,
     decisions_of_run,
+    keep_trained,
     read_curation,
 )
 from peta_viz.errors import DecisionLogError, InvalidDataError
@@ -71,3 +72,26 @@ def test_of_a_run_folder(log, tmp_path):
         cleaning_of_run(empty, "people")
     with pytest.raises(InvalidDataError, match='"strategies" or "people"'):
         cleaning_of_run(empty, "angels")
+
+
+def test_what_was_trained_on_is_kept(imageset, log, tmp_path):
+    decisions = decisions_of_run(tmp_path)
+    keep_trained(tmp_path, clean(imageset, [parse_strategy("label_pruning:ratio=0.7")]))
+    assert not list(tmp_path.glob("*.parquet"))
+    keep_trained(tmp_path, decisions)
+    log.write(Act("note", 0, ("a",), (Change(Cell("a", "note"), "", "hm"),)), "Ada")
+    kept = cleaning_of_run(tmp_path, "people", trained=True).entries
+    assert [(one.id, one.act) for one in kept] == [(one.id, one.act) for one in decisions.entries]
+    assert len(cleaning_of_run(tmp_path, "people").entries) == 3
+    made = clean(imageset, [parse_strategy("label_pruning:ratio=0.7")])
+    made.changes.to_parquet(tmp_path / "cleaning.parquet")
+    assert isinstance(cleaning_of_run(tmp_path, "strategies"), Cleaning)
+
+
+def test_a_log_in_which_nothing_stands_curates_nothing(log, tmp_path):
+    for _ in range(2):
+        log.undo("Ada")
+    assert curation_of_run(tmp_path) is None
+    (tmp_path / "begun").mkdir()
+    (tmp_path / "begun" / LOG_FILE).touch()
+    assert decisions_of_run(tmp_path / "begun").entries == ()

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from peta_viz import measure_components
-from peta_viz.curation.acts import Entry, Ledger
+from peta_viz.curation.acts import Act, Cell, Change, Entry, Ledger
 from peta_viz.curation.case import Case
 from peta_viz.curation.decisions import Decisions
 from peta_viz.curation.queues import strata_of
@@ -74,3 +74,48 @@ def test_only_blind_decisions_count_and_each_with_its_weight(imageset):
     assert (found["low"] <= found["share"]).all()
     assert found.loc["bad", "low"] == 0
     assert (found["share"] <= found["high"]).all()
+
+
+def test_only_what_was_drawn_and_is_settled_counts(imageset):
+    components = measure_components(imageset)
+
+    def looked(component, *, settles=True, probability=0.5, changes=(), images=None):
+        number = len(entries)
+        images = (f"{component:02}a", f"{component:02}b") if images is None else images
+        act = Act(
+            "mark",
+            component,
+            images,
+            changes,
+            settles=settles,
+            blind=True,
+            probability=probability,
+        )
+        entries.append(Entry(act, f"e{number}", f"t{number:02}", "Ada"))
+
+    entries = []
+    looked(1, settles=False)
+    looked(5, probability=None)
+    looked(6, images=("06a",))
+    assert survey(imageset, components, Decisions.of(entries)).empty
+    assert survey(imageset, components, Decisions.of(entries)).columns.tolist() == [
+        *("components", "found", "share", "low", "high"),
+    ]
+    looked(2)
+    looked(7, changes=(Change(Cell("07a", "mark", "bad"), "no", "yes"),))
+    looked(9, changes=(Change(Cell("09a", "label", "x"), "yes", "yes"),))
+    looked(10, changes=(Change(Cell("10a", "label", "x"), "yes", "no"),))
+    found = survey(imageset, components, Decisions.of(entries))
+    assert found["components"].tolist() == [4] * 7
+    assert found.index.name == "finding"
+    assert found["found"][found["found"] > 0].to_dict() == {"labels changed": 1, "bad": 1}
+    # Two strata were looked at: 3 of CUHK, agreed, and 12 others, agreed, of which three.
+    assert found.loc["bad", "share"] == pytest.approx(12 / 15 / 3)
+    only = survey(
+        imageset.with_columns(split=np.where(np.arange(40) < 20, "a", "b")),
+        components,
+        Decisions.of(entries),
+        sides=["b"],
+    )
+    assert only["components"].tolist() == [1] * 7
+    assert only.loc["labels changed", "share"] == 1

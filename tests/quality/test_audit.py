@@ -7,7 +7,8 @@ import pytest
 import peta_viz
 from peta_viz.curation.log import DecisionLog
 from peta_viz.errors import InvalidDataError
-from peta_viz.quality.audit import worst_groups
+from peta_viz.imageset import ImageSet
+from peta_viz.quality.audit import read_source, worst_groups
 from peta_viz.quality.pages import write_worst
 from peta_viz.quality.reading import quality_of_run, read_worst
 from peta_viz.quality.scores import label_quality
@@ -103,3 +104,61 @@ def test_what_cannot_be_guessed_is_asked_for(table, tmp_path):
         peta_viz.audit(table[["file", "price"]], folder=tmp_path)
     with pytest.raises(InvalidDataError, match=r"there is no images\.parquet|no such file"):
         peta_viz.audit(tmp_path / "nothing.csv", folder=tmp_path)
+
+
+def test_groups_are_ordered_by_what_can_be_mended():
+    person, labels, vectors = world(people=10, per_person=2)
+    labels[0, 5], labels[1, 5] = True, False  # contested
+    quality = label_quality(image_set(labels, person * 10), vectors)
+    scores = quality.scores.copy()
+    scores[:] = np.float32(0.9)
+    scores.iloc[[6, 11], 2] = np.float32([0.1, 0.5])  # of these the first is doubted
+    components = quality.components.assign(wrong_labels=0.0, different=0.0)
+    components.loc[0, ["wrong_labels", "different"]] = [0.2, 0.7]
+    components.loc[30, "wrong_labels"] = 0.8
+    components.loc[70, "wrong_labels"] = 9.0
+    found = worst_groups(replace(quality, scores=scores, components=components))
+    assert found.columns.tolist() == ["component_id", "score"]
+    assert found.to_numpy() == pytest.approx(np.array([[0, 0.9], [30, 0.8]]))
+
+
+def test_images_are_read_from_wherever_they_are(table, make_set, tmp_path):
+    own = make_set({"a": "x"})
+    assert read_source(own) is own
+    table.to_csv(tmp_path / "own.csv", index=False)
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "images.parquet").touch()
+    assert read_source(tmp_path / "run") is None
+    guessed = ["hat", "<b>bag</b>", "colour=blue", "colour=red"]
+    of_file = read_source(tmp_path / "own.csv")  # paths start where the file is
+    assert of_file.labels.columns.tolist() == guessed
+    assert (of_file.images["problem"] == "").all()
+    elsewhere = read_source(tmp_path / "own.csv", root=tmp_path / "run")
+    assert (elsewhere.images["problem"] == "the file does not exist").all()
+    named = read_source(table, path="file", labels=["hat"], root=tmp_path)
+    assert named.labels.columns.tolist() == ["hat"]
+    assert (named.images["problem"] == "").all()
+    assert read_source(table, labels=["hat"]).images["path"].tolist() == table["file"].tolist()
+    assert read_source(table, classes=["colour"]).labels.columns.tolist() == guessed[2:]
+    assert read_source(table, path="file").labels.columns.tolist() == guessed
+    table["hat"] = table["hat"].astype(object)
+    table.loc[0, "hat"] = None
+    assert read_source(table).known["hat"].tolist() == [False] + [True] * 47
+    with pytest.raises(InvalidDataError, match="is not the PETA release"):
+        read_source(tmp_path)
+
+
+def test_a_run_is_looked_at_where_it_lies(table, tmp_path):
+    imageset = ImageSet.from_frame(
+        table, path="file", labels=["hat"], classes=["colour"], root=tmp_path, missing="unknown"
+    ).with_columns(component_id=np.arange(48) // 4)
+    imageset.to_parquet(tmp_path)
+    ids = imageset.images.index
+    pairs = pd.DataFrame({"first": ids[:-1], "second": ids[1:], "similarity": np.float32(0.9)})
+    pairs.to_parquet(tmp_path / "pairs.parquet")
+    curator = peta_viz.audit(tmp_path, groups=1, person="Ada")
+    assert curator.current == 1
+    assert (tmp_path / "decisions.sqlite").is_file()
+    _, *_, (doubt,) = curator._desk.describe()["labels"][0]
+    assert (doubt[2], doubt[5]) == ("yes", "all of 3 near-copies have it")
+    curator.close()

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -5,7 +7,7 @@ from sklearn.metrics import average_precision_score
 
 from peta_viz.errors import InvalidDataError
 from peta_viz.quality import scores as scores_module
-from peta_viz.quality.scores import label_quality
+from peta_viz.quality.scores import _nearby, _of_copies, _parts, label_quality
 from tests.quality.conftest import LABELS, image_set, world
 
 
@@ -182,3 +184,147 @@ def test_what_does_not_fit_is_said(planted):
         label_quality(imageset, predictions=pd.DataFrame({"cat": [0.5]}, index=["i0"]))
     with pytest.raises(InvalidDataError, match="from 0 to 1"):
         label_quality(imageset, predictions=pd.DataFrame({"hat": [1.5]}, index=["i0"]))
+
+
+def test_summaries_are_of_the_scores(planted):
+    imageset, _, vectors = planted
+    known = np.random.default_rng(2).random(imageset.labels.shape) < 0.95
+    person = imageset.images["component_id"].to_numpy()
+    partly = image_set(imageset.labels.to_numpy(), 1000 - person, known)
+    quality = label_quality(partly, vectors)
+    scores = quality.scores.to_numpy(dtype=np.float64)
+    wrong, sound = np.nansum(1 - scores, axis=1), np.nanprod(scores, axis=1)
+    np.testing.assert_allclose(quality.images["wrong_labels"], wrong, atol=1e-4)
+    np.testing.assert_allclose(quality.images["score"], sound, rtol=1e-3, atol=1e-6)
+    components = quality.components
+    assert components.index.tolist() == sorted(1000 - np.arange(150))
+    assert components.index.name == "component_id"
+    assert (components["size"] == 4).all()
+    for component in (1000, 900, 851):
+        own = person == 1000 - component
+        assert components.loc[component, "wrong_labels"] == pytest.approx(wrong[own].sum(), 1e-3)
+        assert components.loc[component, "score"] == pytest.approx(
+            sound[own].prod(), rel=1e-2, abs=1e-6
+        )
+        assert components.loc[component, "parts"] == quality.images["part"][own].max() + 1
+    pairs = quality.pairs
+    assert len(pairs) == 150 * 6
+    assert (person[pairs["first"]] == person[pairs["second"]]).all()
+    # A component hangs together by its likeliest links, and is as different as the weakest of them.
+    least = components["different"]
+    assert (least >= 0).all()
+    assert (1 - least <= pairs.groupby(1000 - person[pairs["first"]])["same"].max() + 1e-6).all()
+
+
+def test_near_copies_are_likelier_the_same_than_not(planted):
+    imageset, _, vectors = planted
+    quality = label_quality(imageset, vectors)
+    copies = quality.copies_of(0)
+    chances = quality.copies.toarray()[0, copies]
+    assert set(copies) <= {1, 2, 3}
+    assert (np.diff(chances) <= 0).all()
+    assert chances.min() > 0.5
+    pairs = quality.pairs.assign(same=np.float32(0.5))
+    pairs.loc[(pairs["first"] == 0) & (pairs["second"] == 2), "same"] = np.float32(0.51)
+    assert replace(quality, pairs=pairs).copies_of(0).tolist() == [2]
+
+
+def test_parts_are_numbered_by_size():
+    component = np.array([5, 5, 5, 2, 2, 5, 5])
+    part = np.array([0, 1, 1, 2, 3, 4, 1])
+    # Equal ones in their own order.
+    assert _parts(component, part).tolist() == [1, 0, 0, 0, 1, 2, 0]
+
+
+@pytest.mark.parametrize(
+    ("yes", "count", "words"),
+    [
+        (1, 1, "its only near-copy has it"),
+        (0, 1, "its only near-copy does not have it"),
+        (0, 2, "none of 2 near-copies have it"),
+        (2, 2, "all of 2 near-copies have it"),
+        (1, 2, "1 of 2 near-copies have it"),
+    ],
+)
+def test_near_copies_are_counted_in_words(yes, count, words):
+    assert _of_copies(yes, count) == words
+
+
+def test_looks_of_others_count_by_a_power_of_their_similarity():
+    labels = np.array([[True], [False], [True], [False]])
+    pairs = pd.DataFrame({"first": [0, 1], "second": [1, 2], "similarity": [0.5, 1.0]})
+    found = _nearby(labels, np.ones((4, 1), dtype=bool), pairs)
+    assert found.dtype == np.float32
+    share = 0.5
+    little = 1e-3
+    assert found[1, 0] == pytest.approx((1 + 0.5**4 + little * share) / (1 + 0.5**4 + little))
+    assert found[0, 0] == pytest.approx(little * share / (0.5**4 + little), abs=1e-6)
+    assert found[3, 0] == pytest.approx(share)  # nothing looks like it
+    assert _nearby(labels, labels, pairs.iloc[:0]).shape == (4, 0)
+    # What is not known says nothing, and what is less similar than nothing neither.
+    known = np.array([[True], [True], [False], [True]])
+    found = _nearby(labels & known, known, pairs)
+    assert found[1, 0] == pytest.approx((0.5**4 + little / 3) / (0.5**4 + little))
+    against = pairs.assign(similarity=-1.0)
+    assert _nearby(labels, known | True, against).ravel() == pytest.approx([0.5] * 4)
+
+
+def test_the_list_has_each_label_that_is_known_once(planted):
+    imageset, _, vectors = planted
+    known = np.ones(imageset.labels.shape, dtype=bool)
+    known[10:] = False
+    partly = image_set(imageset.labels.to_numpy(), imageset.images["component_id"], known)
+    quality = label_quality(partly, vectors)
+    whole = quality.worst(10**6)
+    assert len(whole) == 80
+    assert not whole.duplicated(["image_id", "label"]).any()
+    assert whole["score"].is_monotonic_increasing
+    for count in (0, 1, 79, 80):
+        pd.testing.assert_frame_equal(quality.worst(count), whole.head(count), check_dtype=False)
+    heads = {label: head.name for head in partly.heads for label in head.labels}
+    assert whole["head"].tolist() == whole["label"].map(heads).tolist()
+    own = partly.images["component_id"].reindex(whole["image_id"]).to_numpy()
+    assert whole["component_id"].tolist() == own.tolist()
+
+
+def test_a_margin_is_drawn_round_what_is_expected(planted):
+    imageset, _, vectors = planted
+    quality = label_quality(imageset, vectors)
+    listed = pd.DataFrame({"score": np.repeat([0.2, 0.5], [100, 50])})
+    table = quality.expect_wrong(listed)
+    assert table["first"].tolist() == [100, 150]
+    assert table["wrong"].tolist() == pytest.approx([80, 105])
+    margins = 1.96 * np.sqrt([100 * 0.16, 100 * 0.16 + 50 * 0.25])
+    assert (table["high"] - table["wrong"]).tolist() == pytest.approx(margins)
+    assert (table["wrong"] - table["low"]).tolist() == pytest.approx(margins)
+    assert quality.expect_wrong(listed.head(100))["first"].tolist() == [100]
+    long = pd.DataFrame({"score": np.full(10_001, 0.5)})
+    steps = [100, 500, 1_000, 5_000, 10_000, 10_001]
+    assert quality.expect_wrong(long)["first"].tolist() == steps
+    assert quality.expect_wrong(long)["wrong"].tolist() == [step / 2 for step in steps]
+    few = quality.expect_wrong(pd.DataFrame({"score": [0.1, 0.95]})).iloc[0]
+    assert few[["first", "low"]].tolist() == [2, pytest.approx(0.95 - 1.96 * np.sqrt(0.1375))]
+    sure = quality.expect_wrong(pd.DataFrame({"score": [0.5]})).iloc[0]
+    assert sure[["low", "high"]].tolist() == [0, 1]
+
+
+def test_the_context_is_told_where_no_copy_is():
+    _, labels, _ = world(people=300, per_person=1)
+    quality = label_quality(image_set(labels, np.arange(300)))
+    line = quality.worst(10**6).query("head == 'things'").iloc[0]
+    likely = quality.expected.loc[line["image_id"], line["label"]]
+    assert line["reason"] == f"{likely:.0%} of images with such labels and looks have it"
+
+
+def test_what_is_predicted_of_some_is_taken_for_the_mean_elsewhere(planted):
+    imageset, wrong, _ = planted
+    alone = image_set(imageset.labels.to_numpy(), np.arange(len(imageset)))
+    truth = (imageset.labels.to_numpy() ^ wrong).astype(float)
+    said = pd.DataFrame(truth, alone.images.index, list(LABELS))
+    whole = label_quality(alone, predictions=said)
+    gone = said.copy()
+    gone.iloc[:30] = np.nan
+    filled = gone.fillna(gone.mean())
+    found = [label_quality(alone, predictions=one).scores for one in (gone, filled)]
+    np.testing.assert_allclose(found[0], found[1], atol=1e-5)
+    assert not np.allclose(found[0], whole.scores, atol=1e-2)

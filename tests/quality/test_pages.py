@@ -1,0 +1,108 @@
+"""The list and the page of labels that are likely wrong."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from peta_viz.quality.pages import write_worst
+from peta_viz.quality.reading import keep_vectors, quality_of_run, read_worst
+from peta_viz.quality.scores import label_quality
+from tests.quality.conftest import image_set, world
+
+
+@pytest.fixture
+def quality(write_image):
+    """Twelve people, each four times; of the first two images a hat is missing."""
+    person, labels, vectors = world(people=12, per_person=4)
+    labels[:4, 5] = True
+    labels[0, 5] = labels[1, 7] = False
+    known = np.ones(labels.shape, dtype=bool)
+    known[3, 5] = False
+    imageset = image_set(labels, person, known)
+    paths = [str(write_image(f"{n}.png", seed=n)) for n in range(8)] + ["gone.png"] * 40
+    return label_quality(imageset.with_columns(path=paths), vectors)
+
+
+def listed(*cells, scores):
+    images, labels = zip(*cells, strict=True)
+    return pd.DataFrame({"image_id": images, "label": labels, "score": scores})
+
+
+def test_what_is_listed_and_what_is_shown(quality, tmp_path):
+    table, page = write_worst(quality, tmp_path, count=30, shown=3)
+    assert len(pd.read_csv(table)) == 30
+    worst = quality.worst(30)
+    text = page.read_text()
+    assert text.count('class="finding"') == worst.head(3)["image_id"].nunique()
+    assert "All 30 that are most likely wrong" in text
+    assert "the first 3 are below" in text
+    first = worst.iloc[0]
+    assert f"{100 * (1 - first['score']):.1f} %" in text
+    assert first["reason"] in text
+    write_worst(quality, tmp_path, count=2, shown=3)
+    assert "the first 2 are below" in page.read_text()
+
+
+def test_an_image_stands_beside_its_likeliest_copies(quality, tmp_path):
+    scores = quality.scores.copy()
+    scores[:] = np.float32(0.99)
+    scores.loc["i0", ["hat", "dog"]] = np.float32(0.01)
+    pairs = quality.pairs.assign(same=np.float32(0.1))
+    for second, same in ((1, 0.7), (2, 0.9), (3, 0.8)):
+        pairs.loc[(pairs["first"] == 0) & (pairs["second"] == second), "same"] = np.float32(same)
+    shown = replace(quality, scores=scores, pairs=pairs)
+    assert shown.copies_of(0).tolist() == [2, 3, 1]
+    _, page = write_worst(shown, tmp_path, shown=2)
+    text = page.read_text()
+    assert text.count('class="finding"') == 1
+    assert text.count('height="160"') == 1
+    assert text.count('height="80"') == 3
+    labels, known = quality.imageset.labels, quality.imageset.known
+    for image in ("i1", "i2", "i3"):
+        signs = [
+            "?" if not known.loc[image, name] else "✓" if labels.loc[image, name] else "–"
+            for name in shown.worst(2)["label"]
+        ]
+        assert f"<figcaption>{signs[0]} {signs[1]}</figcaption>" in text
+    places = [text.index(f'height="80" alt="i{number}"') for number in (2, 3, 1)]
+    assert places == sorted(places)
+
+
+def test_components_of_several_things_are_shown_in_parts(quality, tmp_path):
+    components = quality.components.assign(different=np.float32(0.1))
+    components.loc[[3, 5], "different"] = np.float32([0.6, 0.9])
+    components.loc[7, "different"] = np.float32(0.5)
+    images = quality.images.assign(part=0)
+    images.iloc[[12, 15], images.columns.get_loc("part")] = 1
+    images.iloc[20, images.columns.get_loc("part")] = 1
+    _, page = write_worst(replace(quality, components=components, images=images), tmp_path)
+    text = page.read_text()
+    assert "2 components likely hold images of different things" in " ".join(text.split())
+    apart = text[text.index("Different persons?") :]
+    assert apart.index("likely 3 + 1 images") < apart.index("likely 2 + 2 images")
+    places = [apart.index(f"i{number}") for number in (13, 14, 12, 15)]
+    assert places == sorted(places)
+    assert "i28" not in apart
+
+
+def test_vectors_are_kept_for_a_run(quality, tmp_path):
+    _, _, vectors = world(people=12, per_person=4)
+    quality.imageset.to_parquet(tmp_path)
+    none = pd.DataFrame({"first": [], "second": [], "similarity": []})
+    none.astype({"first": "str", "second": "str"}).to_parquet(tmp_path / "pairs.parquet")
+    without = quality_of_run(tmp_path).scores
+    pd.testing.assert_frame_equal(
+        without, label_quality(quality.imageset, pairs=none).scores, check_exact=True
+    )
+    keep_vectors(tmp_path, vectors)
+    found = quality_of_run(tmp_path).scores
+    assert not found.equals(without)
+    pd.testing.assert_frame_equal(
+        found, label_quality(quality.imageset, vectors, pairs=none).scores, check_exact=True
+    )
+    keep_vectors(tmp_path, None)
+    keep_vectors(tmp_path, None)
+    assert quality_of_run(tmp_path).scores.equals(without)
+    assert read_worst(tmp_path) is None
