@@ -23,6 +23,10 @@ _CHUNK_BYTES = 1 << 20
 _WEB = ("http", "https")
 _LOCAL = ("file", "local")
 _NOT_FOUND = 404
+_LEADS = {  # aiohttp's errors for them have no words
+    "TooManyRedirects": "the server leads from address to address without end",
+    "NonHttpUrlRedirectClientError": "the server leads away from the web",
+}
 _LOCKS = tuple(threading.Lock() for _ in range(64))
 _SESSION = uuid.uuid4().hex
 
@@ -171,4 +175,5 @@ def _reason(error: Exception, scheme: str, timeout_s: float) -> str:
         return "the file does not exist"
     number = error.errno if isinstance(error, OSError) else None
     words = os.strerror(number) if number and number > 0 else str(error) or type(error).__name__
+    words = _LEADS.get(type(error).__name__, words)
     return f"it cannot be fetched ({words})"

@@ -8,6 +8,7 @@ import pandas as pd
 from peta_viz.embedding import Vectors
 from peta_viz.files import atomic
 from peta_viz.imageset import ImageSet
+from peta_viz.parquet import read_frame
 from peta_viz.quality.scores import LabelQuality, label_quality
 
 VECTORS_FILE = "vectors.npy"
@@ -39,7 +40,7 @@ def quality_of_run(folder: str | Path) -> LabelQuality:
     return label_quality(
         imageset,
         np.load(vectors, allow_pickle=False) if vectors.is_file() else None,
-        pairs=pd.read_parquet(folder / "pairs.parquet"),
+        pairs=read_frame(folder / "pairs.parquet"),
     )
 
 
