@@ -43,7 +43,7 @@ lab: $(READY) ## open the notebooks in JupyterLab, on the sample
 	$(BIN)/peta-viz lab .
 
 mlflow: $(READY) ## look at what was tracked, in MLflow on this machine's port 5000
-	MLFLOW_DISABLE_TELEMETRY=true DO_NOT_TRACK=true $(BIN)/mlflow ui --host 127.0.0.1 --backend-store-uri sqlite:///$(RUN)/mlflow.db
+	MLFLOW_DISABLE_TELEMETRY=true DO_NOT_TRACK=true $(BIN)/mlflow ui --host 127.0.0.1 --workers 1 --backend-store-uri sqlite:///$(RUN)/mlflow.db
 
 bench-training: $(READY) ## training from the cache beside a plain DataLoader
 	$(BIN)/python -m benchmarks.throughput

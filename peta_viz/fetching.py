@@ -49,7 +49,7 @@ def local_path(text: str) -> str:
     match = _URL.match(text)
     if not match or match[1].lower() not in _LOCAL or "::" in text:
         return text
-    return str(fsspec.core.url_to_fs(text)[1])
+    return str(fsspec.core.url_to_fs(_lowered(text))[1])
 
 
 def fetch(url: str, *, timeout_s: float = 10.0, cache: str | Path | None = None) -> Path:
@@ -86,7 +86,7 @@ def fetch(url: str, *, timeout_s: float = 10.0, cache: str | Path | None = None)
     target = folder / hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()
     try:
         if scheme in _LOCAL:
-            return Path(fsspec.core.url_to_fs(url)[1])
+            return Path(local_path(url))
         with _LOCKS[int(target.name[:8], 16) % len(_LOCKS)]:
             if not target.is_file():
                 _download(url, scheme, target, timeout_s)
@@ -114,6 +114,12 @@ def read_bytes(url: str, *, timeout_s: float = 60.0) -> bytes:
         raise
     except Exception as error:
         raise UnreadableImageError(url, _reason(error, scheme, timeout_s)) from error
+
+
+def _lowered(url: str) -> str:
+    """Write the scheme as fsspec knows it."""
+    scheme, colon, rest = url.partition(":")
+    return scheme.lower() + colon + rest
 
 
 def _scheme(url: str) -> str:
@@ -149,7 +155,7 @@ def _chunks(url: str, scheme: str, timeout_s: float) -> Iterator[bytes]:
 
 def _stream(url: str, scheme: str, timeout_s: float) -> BinaryIO:
     if scheme not in _WEB:
-        system, path = fsspec.core.url_to_fs(url)
+        system, path = fsspec.core.url_to_fs(_lowered(url))
         stream: BinaryIO = system.open(path, "rb")
         return stream
     import aiohttp  # noqa: PLC0415 - only those who download need it

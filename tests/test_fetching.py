@@ -218,6 +218,7 @@ def test_memory_is_not_mixed_up_between_processes(memory, tmp_path, monkeypatch)
 def test_local_files_are_read_where_they_are(tmp_path):
     (tmp_path / "a b.png").write_bytes(b"x")
     assert fetch(f"file://{tmp_path}/a b.png", cache=tmp_path / "no") == tmp_path / "a b.png"
+    assert fetch(f"FILE://{tmp_path}/a b.png", cache=tmp_path / "no") == tmp_path / "a b.png"
     assert not (tmp_path / "no").exists()
 
 
