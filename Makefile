@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 RUN := runs/sample
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format screenshots lab mlflow bench bench-agreement bench-clustering bench-curator bench-gallery bench-quality bench-scale bench-search bench-training bench-vectors faults mutation clean
+.PHONY: help demo test check format screenshots lab mlflow bench bench-agreement bench-clustering bench-curator bench-gallery bench-quality bench-scale bench-search bench-training bench-vectors faults mutation soak clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -43,7 +43,11 @@ lab: $(READY) ## open the notebooks in JupyterLab, on the sample
 	$(BIN)/peta-viz lab .
 
 mlflow: $(READY) ## look at what was tracked, in MLflow on this machine's port 5000
-	MLFLOW_DISABLE_TELEMETRY=true DO_NOT_TRACK=true $(BIN)/mlflow ui --host 127.0.0.1 --backend-store-uri sqlite:///$(RUN)/mlflow.db
+	MLFLOW_DISABLE_TELEMETRY=true DO_NOT_TRACK=true $(BIN)/mlflow ui --host 127.0.0.1 --workers 1 --backend-store-uri sqlite:///$(RUN)/mlflow.db
+
+soak: $(READY) ## ten thousand jumps and acts in Chromium: what is left behind; takes an hour
+	@tools/system-packages chromium
+	$(BIN)/python -m abuse.soak
 
 bench-training: $(READY) ## training from the cache beside a plain DataLoader
 	$(BIN)/python -m benchmarks.throughput

@@ -20,6 +20,7 @@ import pyarrow.parquet as pq
 from peta_viz.arrow import cells, label_names
 from peta_viz.errors import InvalidDataError
 from peta_viz.imageset import Head, ImageSet, heads_of
+from peta_viz.parquet import checked_schema
 from peta_viz.tally import Groups, Ints, Mask, Tally, pack, runs
 
 BLOCK_IMAGES = 65_536
@@ -149,8 +150,8 @@ class _Tables:
         if lacks:
             words = f"there is no {lacks[0]}.parquet: run 01_components for it, or name another"
             raise InvalidDataError(f"the run folder {folder}", [words])
-        images = pq.read_schema(folder / "images.parquet")
-        labels = pq.read_schema(folder / "labels.parquet")
+        images = checked_schema(folder / "images.parquet")
+        labels = checked_schema(folder / "labels.parquet")
         if "component_id" not in images.names:
             words = "it has no component_id: call cluster() first"
             raise InvalidDataError(f"the run folder {folder}", [words])

@@ -23,6 +23,10 @@ _CHUNK_BYTES = 1 << 20
 _WEB = ("http", "https")
 _LOCAL = ("file", "local")
 _NOT_FOUND = 404
+_LEADS = {  # aiohttp's errors for them have no words
+    "TooManyRedirects": "the server leads from address to address without end",
+    "NonHttpUrlRedirectClientError": "the server leads away from the web",
+}
 _LOCKS = tuple(threading.Lock() for _ in range(64))
 _SESSION = uuid.uuid4().hex
 
@@ -45,7 +49,7 @@ def local_path(text: str) -> str:
     match = _URL.match(text)
     if not match or match[1].lower() not in _LOCAL or "::" in text:
         return text
-    return str(fsspec.core.url_to_fs(text)[1])
+    return str(fsspec.core.url_to_fs(_lowered(text))[1])
 
 
 def fetch(url: str, *, timeout_s: float = 10.0, cache: str | Path | None = None) -> Path:
@@ -82,7 +86,7 @@ def fetch(url: str, *, timeout_s: float = 10.0, cache: str | Path | None = None)
     target = folder / hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()
     try:
         if scheme in _LOCAL:
-            return Path(fsspec.core.url_to_fs(url)[1])
+            return Path(local_path(url))
         with _LOCKS[int(target.name[:8], 16) % len(_LOCKS)]:
             if not target.is_file():
                 _download(url, scheme, target, timeout_s)
@@ -110,6 +114,12 @@ def read_bytes(url: str, *, timeout_s: float = 60.0) -> bytes:
         raise
     except Exception as error:
         raise UnreadableImageError(url, _reason(error, scheme, timeout_s)) from error
+
+
+def _lowered(url: str) -> str:
+    """Write the scheme as fsspec knows it."""
+    scheme, colon, rest = url.partition(":")
+    return scheme.lower() + colon + rest
 
 
 def _scheme(url: str) -> str:
@@ -145,7 +155,7 @@ def _chunks(url: str, scheme: str, timeout_s: float) -> Iterator[bytes]:
 
 def _stream(url: str, scheme: str, timeout_s: float) -> BinaryIO:
     if scheme not in _WEB:
-        system, path = fsspec.core.url_to_fs(url)
+        system, path = fsspec.core.url_to_fs(_lowered(url))
         stream: BinaryIO = system.open(path, "rb")
         return stream
     import aiohttp  # noqa: PLC0415 - only those who download need it
@@ -171,4 +181,5 @@ def _reason(error: Exception, scheme: str, timeout_s: float) -> str:
         return "the file does not exist"
     number = error.errno if isinstance(error, OSError) else None
     words = os.strerror(number) if number and number > 0 else str(error) or type(error).__name__
+    words = _LEADS.get(type(error).__name__, words)
     return f"it cannot be fetched ({words})"

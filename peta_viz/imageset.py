@@ -18,6 +18,7 @@ from peta_viz.errors import InvalidDataError
 from peta_viz.fetching import is_url, local_path
 from peta_viz.files import atomic
 from peta_viz.images import inspect_headers
+from peta_viz.parquet import read_frame, read_table
 
 HeadKind = Literal["exclusive", "multiple"]
 
@@ -266,9 +267,9 @@ class ImageSet:
         if lacks:
             words = f"there is no {lacks[0]}.parquet: run 01_components for it, or name another"
             raise InvalidDataError(f"the run folder {folder}", [words])
-        table = pq.read_table(folder / "labels.parquet")
+        table = read_table(folder / "labels.parquet")
         heads = heads_of(table.schema, folder / "labels.parquet")
-        images = pd.read_parquet(folder / "images.parquet")
+        images = read_frame(folder / "images.parquet")
         names = label_names(table.schema)
         index = table.drop_columns(names).to_pandas().index
         labels, known = cells(table.select(names))

@@ -13,6 +13,7 @@ from peta_viz.evaluation import difference_words, headline_words, read_scores
 from peta_viz.files import write_text
 from peta_viz.imageset import ImageSet
 from peta_viz.markup import POLICY, templates
+from peta_viz.parquet import read_frame
 from peta_viz.stills import show_components
 from peta_viz.tracking import without_cnvrg
 
@@ -97,8 +98,8 @@ def write_index(
     """
     folder = Path(folder)
     imageset = ImageSet.from_parquet(folder)
-    components = pd.read_parquet(folder / "components.parquet")
-    changes = pd.read_parquet(folder / "cleaning.parquet")
+    components = read_frame(folder / "components.parquet")
+    changes = read_frame(folder / "cleaning.parquet")
     scores, differences = (
         read_scores(folder / f"{name}.csv") for name in ("experiments", "differences")
     )

@@ -9,6 +9,7 @@ import pandas as pd
 from peta_viz.errors import InvalidDataError
 from peta_viz.images import EXTENSIONS
 from peta_viz.imageset import ImageSet, resolve_paths
+from peta_viz.parquet import read_frame
 from peta_viz.peta import peta_summary, read_peta
 
 
@@ -181,7 +182,7 @@ def read_table(file: Path, text_columns: Sequence[str | None] = ()) -> pd.DataFr
         raise InvalidDataError(str(file), ["there is no such file"])
     try:
         if file.suffix.lower() == ".parquet":
-            return pd.read_parquet(file)
+            return read_frame(file)
         types = {column: "str" for column in text_columns if column}
         return pd.read_csv(file, dtype=types, keep_default_na=False, na_values=[""])
     except (ValueError, OSError) as error:

@@ -97,8 +97,13 @@ class Tracker:
 
         Path(folder).mkdir(parents=True, exist_ok=True)
         self._client: Any = MlflowClient(tracking_uri(folder))
-        found = self._client.get_experiment_by_name(_EXPERIMENT)
         location = (Path(folder).absolute() / ARTEFACTS).as_uri()
+        found = self._client.get_experiment_by_name(_EXPERIMENT)
+        if found and found.artifact_location != location:
+            # The folder was moved, or comes from somebody: files are not written where it was.
+            number = found.experiment_id
+            self._client.rename_experiment(number, f"{_EXPERIMENT}, before it was moved ({number})")
+            found = None
         self._experiment = (
             found.experiment_id
             if found

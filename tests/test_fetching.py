@@ -1,3 +1,4 @@
+import gzip
 import http.server
 import threading
 import time
@@ -5,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import fsspec
 import pytest
+from fsspec.registry import known_implementations
 
 from peta_viz import fetching
 from peta_viz.errors import UnreadableImageError
@@ -19,7 +21,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def log_message(self, *_):
         pass
 
-    def do_GET(self):
+    def do_GET(self):  # noqa: C901 - a branch per path
         self.server.asked.append(self.path)
         match self.path.split("?")[0]:
             case "/body":
@@ -30,6 +32,14 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 self.answer(b"", length=1000)
                 while not STOP.wait(0.05):
                     self.wfile.write(b"x")
+            case "/loop":
+                self.lead("/loop")
+            case "/to":
+                self.lead(self.path.partition("?")[2])
+            case "/bomb":
+                self.answer(gzip.compress(bytes(2_000_000)), **{"Content-Encoding": "gzip"})
+            case "/headers":
+                self.answer(b"", **{f"X-{n}": "x" * 1_000 for n in range(2_000)})
             case "/silent":
                 STOP.wait(20)
             case "/short":
@@ -37,8 +47,16 @@ class Handler(http.server.BaseHTTPRequestHandler):
             case status:
                 self.send_error(int(status[1:]))
 
-    def answer(self, body, length=None):
+    def lead(self, where):
+        self.send_response(302)
+        self.send_header("Location", where)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def answer(self, body, length=None, **headers):
         self.send_response(200)
+        for name, value in headers.items():
+            self.send_header(name, value)
         self.send_header("Content-Length", str(len(body) if length is None else length))
         self.end_headers()
         self.wfile.write(body)
@@ -99,6 +117,44 @@ def test_what_fails_says_why_and_leaves_nothing(server, tmp_path, way, reason):
         fetch(f"{server.url}/{way}", cache=tmp_path)
     assert caught.value.reason.startswith(reason)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("where", ["file://{}", "local://{}", "ftp://127.0.0.1/a", "data:,x"])
+def test_a_server_leads_nowhere_but_to_the_web(server, tmp_path, where):
+    (tmp_path / "secret.png").write_text("secret")
+    url = f"{server.url}/to?{where.format(tmp_path / 'secret.png')}"
+    with pytest.raises(UnreadableImageError, match="the server leads away from the web"):
+        fetch(url, cache=tmp_path / "cache")
+    assert not list((tmp_path / "cache").iterdir())
+
+
+def test_a_server_that_leads_in_circles_is_left(server, tmp_path):
+    with pytest.raises(UnreadableImageError, match="from address to address without end"):
+        fetch(f"{server.url}/loop", cache=tmp_path)
+    assert 1 < len(server.asked) < 30
+
+
+def test_what_is_small_on_the_way_and_large_here_is_refused(server, tmp_path, monkeypatch):
+    monkeypatch.setattr(fetching, "_MOST_BYTES", 1_000_000)
+    with pytest.raises(UnreadableImageError, match="it is larger than 1,000,000 bytes"):
+        fetch(f"{server.url}/bomb", cache=tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_headers_without_end_are_refused(server, tmp_path):
+    with pytest.raises(UnreadableImageError):
+        fetch(f"{server.url}/headers", cache=tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("scheme", sorted(known_implementations))
+def test_no_other_scheme_reaches_a_file_of_this_machine(tmp_path, scheme):
+    if scheme in ("file", "local"):
+        pytest.skip("it is for files of this machine, as a path is")
+    (tmp_path / "secret.png").write_text("secret")
+    for url in (f"{scheme}://{tmp_path}/secret.png", f"{scheme}:///{tmp_path}/secret.png"):
+        with pytest.raises(UnreadableImageError):
+            fetch(url, timeout_s=2, cache=tmp_path / "cache")
 
 
 @pytest.mark.parametrize(
@@ -162,6 +218,7 @@ def test_memory_is_not_mixed_up_between_processes(memory, tmp_path, monkeypatch)
 def test_local_files_are_read_where_they_are(tmp_path):
     (tmp_path / "a b.png").write_bytes(b"x")
     assert fetch(f"file://{tmp_path}/a b.png", cache=tmp_path / "no") == tmp_path / "a b.png"
+    assert fetch(f"FILE://{tmp_path}/a b.png", cache=tmp_path / "no") == tmp_path / "a b.png"
     assert not (tmp_path / "no").exists()
 
 

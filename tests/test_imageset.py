@@ -1,4 +1,5 @@
 from dataclasses import FrozenInstanceError, replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -6,6 +7,7 @@ import pytest
 
 from peta_viz.errors import InvalidDataError
 from peta_viz.imageset import Head, ImageSet, resolve_paths
+from peta_viz.stills import show_images
 
 
 @pytest.fixture
@@ -81,6 +83,47 @@ def test_paths_stay_inside_their_root(table, tmp_path):
         f"path '../1.png' leads out of the folder {tmp_path}",
         f"path '/etc/passwd' leads out of the folder {tmp_path}",
     )
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "a/../../1.png",
+        "./..//../etc/passwd",
+        "file:///etc/passwd",
+        "FILE:///etc/passwd",
+        "local:///etc/passwd",
+        "file://{root}/../1.png",
+        "//etc/passwd",
+        "/proc/self/environ",
+    ],
+)
+def test_no_way_of_writing_a_path_leads_out(table, tmp_path, path):
+    table["file"] = ["0.png", "1.png", path.format(root=tmp_path)]
+    with pytest.raises(InvalidDataError, match="leads out of the folder"):
+        ImageSet.from_frame(table, path="file", labels=["cat"], root=tmp_path)
+
+
+@pytest.mark.parametrize(
+    "path", ["C:\\..\\1.png", "..\\..\\1.png", "~root/1.png", "$HOME/1.png", "a\0b.png"]
+)
+def test_what_is_a_path_elsewhere_is_a_name_here(table, tmp_path, path):
+    table["file"] = ["0.png", "1.png", path]
+    made = ImageSet.from_frame(table, path="file", labels=["cat"], root=tmp_path)
+    assert Path(made.images["path"].iloc[2]).is_relative_to(tmp_path)
+    assert made.images["problem"].iloc[2]
+
+
+def test_a_link_shows_nothing_of_what_is_no_image(table, tmp_path):
+    (tmp_path / "secret.txt").write_text("password 123")
+    (tmp_path / "0.png").unlink()
+    (tmp_path / "0.png").symlink_to(tmp_path / "secret.txt")
+    table["file"] = ["0.png"] * 3
+    made = ImageSet.from_frame(table, path="file", labels=["cat"], root=tmp_path)
+    html = show_images(made, [""] * 3).html
+    assert "not an image" in html
+    assert "123" not in html
+    assert "cGFzc3dvcmQ" not in html  # the same in base64
 
 
 def test_unreadable_images_are_kept_with_a_reason(table, tmp_path):

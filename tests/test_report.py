@@ -5,6 +5,7 @@ import pandas as pd
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from peta_viz.evaluation import difference_words, headline_words, read_scores
+from peta_viz.markup import POLICY
 from peta_viz.report import notebook_to_html, read_notes, write_index
 
 VIEW = "application/vnd.jupyter.widget-view+json"
@@ -28,6 +29,28 @@ def test_a_report_has_results_but_no_code_no_progress_and_no_address(tmp_path):
     for absent in ("secret_code", "embedding", "dead widget", "<Title>", "cdnjs", 'src="http'):
         assert absent not in html
     assert "default-src 'none'" in html
+
+
+def test_text_of_every_kind_of_output_is_text(tmp_path):
+    evil = "</pre><img src=x onerror=alert(1)>"
+    outputs = [
+        new_output("stream", name="stdout", text=f"\x1b[31m{evil}"),
+        new_output("display_data", {"text/plain": evil}),
+        new_output("execute_result", {"text/plain": repr([evil])}),
+        new_output("error", ename=evil, evalue=evil, traceback=[f"\x1b[31m{evil}", evil]),
+    ]
+    cells = [new_code_cell(f"f({evil!r})", outputs=outputs, execution_count=1)]
+    nbformat.write(new_notebook(cells=cells), tmp_path / "a.ipynb")
+    notebook_to_html(tmp_path / "a.ipynb", tmp_path / "a.html", title=evil)
+    html = (tmp_path / "a.html").read_text()
+    assert "<img" not in html
+    assert html.count("&lt;img src=x") >= 5
+
+
+def test_no_page_may_run_a_script():
+    rules = dict(rule.split(" ", 1) for rule in POLICY.split("; "))
+    assert rules.pop("default-src") == rules["base-uri"] == rules["form-action"] == "'none'"
+    assert not any("script" in name or "http" in value for name, value in rules.items())
 
 
 def test_the_index_tells_the_main_figures(run_folder):

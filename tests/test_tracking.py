@@ -166,3 +166,20 @@ def test_nothing_is_loaded_unless_asked_for():
     code = "import sys, peta_viz.tracking; print('mlflow' in sys.modules, 'torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["False", "False"]
+
+
+@pytest.mark.parametrize("moved", [1, 2])
+def test_a_folder_that_was_moved_writes_nothing_where_it_was(tmp_path, moved):
+    place = tmp_path / "0"
+    Tracker(place).record("run", {}, _scores(), [])
+    for number in range(1, moved + 1):
+        place = place.rename(tmp_path / str(number))
+        file = place / "index.html"
+        file.write_text("page")
+        run = Tracker(place).record("run", {}, _scores(), [file])
+    assert [path.name for path in tmp_path.iterdir()] == [str(moved)]
+    assert next((place / "mlartifacts").rglob("index.html")).read_text() == "page"
+    assert _client(place).get_run(run).info.artifact_uri.startswith(place.as_uri())
+    assert (
+        len(_client(place).search_experiments(filter_string="name LIKE 'peta-viz%'")) == moved + 1
+    )

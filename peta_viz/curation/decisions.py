@@ -26,6 +26,7 @@ from peta_viz.curation.acts import (
 from peta_viz.errors import InvalidDataError
 from peta_viz.files import atomic
 from peta_viz.imageset import ImageSet
+from peta_viz.parquet import read_frame
 
 Rows = np.ndarray[Any, np.dtype[np.int64]]
 COLUMNS = {
@@ -91,7 +92,7 @@ class Decisions:
         """
         path = Path(path)
         if path.suffix == ".parquet":
-            table = pd.read_parquet(path)
+            table = read_frame(path)
         else:
             table = pd.read_csv(path, dtype="str", keep_default_na=False)
         return cls.from_table(table, str(path))

@@ -253,13 +253,17 @@ def done_by(entries: Iterable[Entry], person: str = "") -> set[int]:
     """
     done: set[int] = set()
     for entry in entries:
-        if person and entry.person != person:
-            continue
-        if entry.act.settles:
-            done.add(entry.act.component_id)
-        elif entry.act.kind in _REOPENS:
-            done.discard(entry.act.component_id)
+        if not person or entry.person == person:
+            settle(done, entry)
     return done
+
+
+def settle(done: set[int], entry: Entry) -> None:
+    """Tell a set of settled components of one more act."""
+    if entry.act.settles:
+        done.add(entry.act.component_id)
+    elif entry.act.kind in _REOPENS:
+        done.discard(entry.act.component_id)
 
 
 def second_opinions(

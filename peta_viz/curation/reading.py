@@ -3,13 +3,12 @@
 from pathlib import Path
 from typing import Protocol
 
-import pandas as pd
-
 from peta_viz.cleaning import CHANGE_COLUMNS, Cleaning
 from peta_viz.curation.decisions import Decisions
 from peta_viz.curation.log import DecisionLog
 from peta_viz.errors import InvalidDataError
 from peta_viz.imageset import ImageSet
+from peta_viz.parquet import read_frame
 
 LOG_FILE = "decisions.sqlite"
 _TRAINED = "trained_decisions.parquet"
@@ -44,7 +43,7 @@ def read_curation(path: str | Path) -> Cleaning | Decisions:
         return Decisions.read(path)
     if path.suffix != ".parquet":
         return Decisions.of(DecisionLog(path, make=False).since())
-    table = pd.read_parquet(path)
+    table = read_frame(path)
     if set(CHANGE_COLUMNS) <= set(table.columns):
         return Cleaning(table)
     if "kind" in table.columns:
@@ -74,7 +73,7 @@ def cleaning_of_run(
 
     """
     if cleaned_by == "strategies":
-        return Cleaning(pd.read_parquet(Path(folder) / "cleaning.parquet"))
+        return Cleaning(read_frame(Path(folder) / "cleaning.parquet"))
     if cleaned_by != "people":
         words = f'expected "strategies" or "people", but got {cleaned_by!r}'
         raise InvalidDataError("cleaned_by", [words])

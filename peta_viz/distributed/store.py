@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 
 from peta_viz.embedding import Vectors
 from peta_viz.fetching import is_url
+from peta_viz.parquet import read_table
 
 _STAMP = b"peta_viz.stamp"
 
@@ -42,7 +43,9 @@ class Store:
         return cls(text.rstrip("/") if is_url(text) else str(Path(text).absolute()))
 
     def inside(self, name: str) -> "Store":
-        """Return the folder of this name in it."""
+        """Return the folder of this name in it; a name that leads out of it raises a ValueError."""
+        if name.startswith("/") or ".." in name.split("/"):
+            raise ValueError(f"expected a folder inside {self.url}, but got {name!r}")
         return Store(f"{self.url}/{name}")
 
     @cached_property
@@ -89,7 +92,7 @@ class Store:
 
     def read_table(self, name: str, columns: Sequence[str] | None = None) -> pa.Table:
         """Read a table; only some columns of it, if they are named."""
-        return pq.read_table(BytesIO(self.read(name)), columns=columns)
+        return read_table(BytesIO(self.read(name)), columns, name=f"{self.url}/{name}")
 
     def has(self, name: str, stamp: str) -> bool:
         """Tell whether a whole table with this stamp is there."""

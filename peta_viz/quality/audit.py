@@ -12,6 +12,7 @@ from peta_viz.curation.reading import LOG_FILE
 from peta_viz.embedding import embed
 from peta_viz.files import atomic
 from peta_viz.imageset import ImageSet
+from peta_viz.parquet import read_frame
 from peta_viz.peta import read_peta
 from peta_viz.quality.reading import keep_vectors, quality_of_run
 from peta_viz.quality.scores import LabelQuality
@@ -78,7 +79,7 @@ def audit(
             quality.components[["wrong_labels", "different"]]
         ),
         queue=worst_groups(quality).head(groups),
-        pairs=pd.read_parquet(Path(folder) / "pairs.parquet"),
+        pairs=read_frame(Path(folder) / "pairs.parquet"),
         doubts=quality.worst(int(quality.doubted.sum())),
         name="audit",
         person=person,

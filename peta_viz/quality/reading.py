@@ -6,8 +6,10 @@ import numpy as np
 import pandas as pd
 
 from peta_viz.embedding import Vectors
+from peta_viz.errors import InvalidDataError
 from peta_viz.files import atomic
 from peta_viz.imageset import ImageSet
+from peta_viz.parquet import read_frame
 from peta_viz.quality.scores import LabelQuality, label_quality
 
 VECTORS_FILE = "vectors.npy"
@@ -35,12 +37,17 @@ def quality_of_run(folder: str | Path) -> LabelQuality:
     """
     folder = Path(folder)
     imageset = ImageSet.from_parquet(folder)
-    vectors = folder / VECTORS_FILE
-    return label_quality(
-        imageset,
-        np.load(vectors, allow_pickle=False) if vectors.is_file() else None,
-        pairs=pd.read_parquet(folder / "pairs.parquet"),
-    )
+    pairs = read_frame(folder / "pairs.parquet")
+    return label_quality(imageset, _vectors(folder / VECTORS_FILE), pairs=pairs)
+
+
+def _vectors(file: Path) -> Vectors | None:
+    if not file.is_file():
+        return None
+    try:
+        return np.load(file, allow_pickle=False)  # type: ignore[no-any-return]
+    except (ValueError, OSError) as error:
+        raise InvalidDataError(str(file), [f"it holds no vectors ({error})"]) from error
 
 
 def read_worst(folder: str | Path) -> pd.DataFrame | None:

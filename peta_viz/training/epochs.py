@@ -11,6 +11,7 @@ from peta_viz.evaluation import mean_macro_f1
 from peta_viz.files import atomic, write_text
 from peta_viz.imageset import ImageSet
 from peta_viz.markup import page
+from peta_viz.parquet import read_frame
 from peta_viz.training.loop import Epoch
 from peta_viz.training.predict import prediction_rows
 
@@ -70,8 +71,8 @@ class EpochReports:
         from peta_viz.widgets.matrices import Matrices, Question  # noqa: PLC0415
         from peta_viz.widgets.matrix_stills import show_confusion  # noqa: PLC0415
 
-        metrics = pd.read_parquet(folder / "metrics.parquet")
-        matrices = Matrices(self.imageset, pd.read_parquet(folder / "predictions.parquet"))
+        metrics = read_frame(folder / "metrics.parquet")
+        matrices = Matrices(self.imageset, read_frame(folder / "predictions.parquet"))
         question = Question(experiment=_NAME, head=self.imageset.heads[0].name)
         still = show_confusion(self.imageset, matrices, question, byte_budget=_PICTURE_BYTES)
         words = (

@@ -24,13 +24,16 @@ class Answering(WithStill, anywidget.AnyWidget):
 
     def __init__(self, **options: Any) -> None:
         self._thumbnails = Thumbnails(self._jpeg)
+        self._own_layout = "layout" not in options
         super().__init__(**options)
         self.on_msg(self._answer)
 
     def close(self) -> None:
-        """Take the widget down, and its threads with it."""
+        """Take the widget down, its threads and the widget of its layout with it."""
         if self._thumbnails is not None:
             self._thumbnails.close()
+        if self.comm is not None and self._own_layout:
+            self.layout.close()
         super().close()
 
     def _path(self, row: int) -> str:

@@ -13,7 +13,8 @@ from peta_viz.curation.acts import MARKS, VERDICTS, Act, Cell, Entry, Ledger, Ma
 from peta_viz.curation.case import NO, UNKNOWN, YES, Case, NothingToDoError
 from peta_viz.curation.decisions import check_known
 from peta_viz.curation.log import DecisionLog
-from peta_viz.curation.queues import done_by, fitting, members_of
+from peta_viz.curation.queues import members_of
+from peta_viz.curation.standing import Standing
 from peta_viz.errors import DecisionLogError, InvalidDataError
 from peta_viz.widgets.catalogue import Catalogue
 from peta_viz.widgets.doubts import Doubts
@@ -81,12 +82,11 @@ class Desk:
         self.name, self.blind = name, blind
         self.queue = _checked(queue, catalogue)
         self.order: list[int] = self.queue["component_id"].tolist()
+        self._queued = frozenset(self.order)
         self.ledger = Ledger()
         self._seen = 0
         self._blindly = Ledger()  # what this person decided blindly
-        self._members = members_of(catalogue.imageset)
-        self.acts: list[Entry] = []
-        self._foreign = 0  # acts about components of another clustering
+        self._standing = Standing(members_of(catalogue.imageset))
         self._described = 0
         self._codes = {int(one): code for code, one in enumerate(catalogue.components.index)}
         self._said = {} if predictions is None or blind else _probabilities(predictions)
@@ -109,10 +109,9 @@ class Desk:
         if entries:
             self._seen = entries[-1].number
             self.ledger.add(entries)
-            self._blindly.add(blindly(e for e in entries if e.person == self.person))
-            standing = self.view.acts()
-            self.acts = fitting(standing, self._members)
-            self._foreign = len(standing) - len(self.acts)
+            own = blindly(e for e in entries if e.person == self.person)
+            self._blindly.add(own)
+            self._standing.follow(self.view, own if self.blind else entries)
 
     @property
     def view(self) -> Ledger:
@@ -135,7 +134,7 @@ class Desk:
 
     def next_open(self, place: int) -> int:
         """Return the first place from `place` on that this person has not settled, or the end."""
-        done = done_by(self.acts, self.person)
+        done = self._standing.by(self.person).done
         for number in range(place, len(self.order)):
             if self.order[number] not in done:
                 return number
@@ -181,7 +180,7 @@ class Desk:
             then = case.after(act)
             # If nothing is contested afterwards, what was settled stays so, and the last doubt
             # settles what had any.
-            settled = act.component_id in done_by(self.acts, self.person)
+            settled = act.component_id in self._standing.by(self.person).done
             if act.kind == "relabel" and self._doubted(case):
                 settled = not self._doubted(then)
             act = replace(act, settles=settled and not then.contested().any())
@@ -263,25 +262,21 @@ class Desk:
 
     def progress(self) -> dict[str, Any]:
         """Count what is done and what is left of the queue, and how long it takes."""
-        queued = set(self.order)
-        standing = [entry for entry in self.acts if entry.act.component_id in queued]
-        own = [entry for entry in standing if entry.person == self.person]
-        done = done_by(own)
-        times: dict[int, float] = {}
-        for entry in own:
-            component = entry.act.component_id
-            times[component] = times.get(component, 0.0) + entry.act.seconds
-        others: dict[str, set[int]] = {}
-        for entry in standing:
-            if entry.person != self.person and entry.act.settles:
-                others.setdefault(entry.person, set()).add(entry.act.component_id)
+        own = self._standing.by(self.person)
+        done = len(own.done & self._queued)
+        times = [seconds for one, seconds in own.seconds.items() if one in self._queued]
+        others = {
+            name: len(account.settled & self._queued)
+            for name, account in self._standing.people.items()
+            if name != self.person
+        }
         return {
-            "done": len(done),
-            "left": len(self.order) - len(done),
-            "changed": len({e.act.component_id for e in own if _changes_labels(e)}),
-            "seconds": float(np.median(list(times.values()))) if times else 0.0,
-            "others": sorted([name, len(found)] for name, found in others.items()),
-            "foreign": self._foreign,
+            "done": done,
+            "left": len(self.order) - done,
+            "changed": len(own.changed & self._queued),
+            "seconds": float(np.median(times)) if times else 0.0,
+            "others": sorted([name, count] for name, count in others.items() if count),
+            "foreign": self._standing.foreign,
         }
 
     def describe(self) -> dict[str, Any]:
@@ -303,7 +298,7 @@ class Desk:
             mark: _share([case.value(Cell(one, "mark", mark)) for one in case.ids])
             for mark in MARKS
         }
-        own = [entry for entry in self.acts if entry.act.component_id == case.component_id]
+        own = self._standing.about(case.component_id)
         deciders = {entry.person for entry in own if entry.act.settles}
         suggested = set(case.suggest_split(self.catalogue.links))
         aspects = self.catalogue.aspects_of(case.rows)
@@ -348,7 +343,7 @@ class Desk:
     def _doubted(self, case: Case) -> list[str]:
         """Return the labels that are doubted; none once anybody has settled the component."""
         found = self._doubts.open_labels(case)
-        return [] if found and case.component_id in done_by(self.acts) else found
+        return [] if found and case.component_id in self._standing.everybody.done else found
 
     def _labels(self, case: Case, doubts: dict[str, list[list[Any]]]) -> list[list[Any]]:
         """Describe the labels that occur, did before, or are doubted: as `states`.
@@ -465,10 +460,6 @@ def _only(chosen: list[str]) -> str:
 
 def _count(images: int) -> str:
     return "1 image" if images == 1 else f"{images} images"
-
-
-def _changes_labels(entry: Entry) -> bool:
-    return any(change.cell.field not in ("mark", "note") for change in entry.act.changes)
 
 
 def _states(case: Case, column: int) -> str:

@@ -1,5 +1,6 @@
 """Which images a gallery shows, and in which order."""
 
+import ast
 import difflib
 import itertools
 import re
@@ -16,6 +17,16 @@ from peta_viz.widgets.catalogue import Catalogue, Mask, Rows
 
 LabelState = Literal["carried", "absent", "unknown", "contested"]
 LABEL_STATES: tuple[LabelState, ...] = get_args(LabelState)
+# What a query may ask of a column: other methods of pandas write files, or call what they get.
+METHODS = frozenset(
+    [
+        *("str", "contains", "startswith", "endswith", "match", "fullmatch"),
+        *("len", "lower", "upper", "strip"),
+        *("dt", "year", "month", "day", "hour"),
+        *("isin", "isna", "isnull", "notna", "notnull", "between", "abs", "round"),
+    ]
+)
+_QUOTED = re.compile(r"""'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*"|`(?P<name>[^`]*)`""")
 
 
 @dataclass(frozen=True)
@@ -179,7 +190,10 @@ def _query(catalogue: Catalogue, text: str) -> Mask:
     by_id = re.search(_word("image_id"), text) or re.search(_word("index"), text)
     ids = catalogue.ids.rename("image_id") if by_id else pd.RangeIndex(len(catalogue))
     frame = pd.DataFrame(columns, index=ids)
+    text, names = _plain(text, [*catalogue.columns, "image_id", "index"])
+    frame = frame.rename(columns=names).rename_axis(index=names)
     try:
+        _check_asked(text)
         # Empty scopes: "@name" is to find nothing of ours.
         answer: Any = frame.eval(text, local_dict={}, global_dict={}, engine="python")
     except Exception as error:
@@ -189,6 +203,32 @@ def _query(catalogue: Catalogue, text: str) -> Mask:
             "the query", ["it must be yes or no for every image, such as size > 3 and hairLong"]
         )
     return pd.Series(answer).fillna(value=False).to_numpy(dtype=bool)
+
+
+def _plain(text: str, known: Sequence[str]) -> tuple[str, dict[str, str]]:
+    """Name what stands in backticks otherwise, so that what is checked is what is evaluated."""
+    names: dict[str, str] = {}
+
+    def named(found: re.Match[str]) -> str:
+        name = found["name"]
+        if name is None:
+            return found[0]
+        if name not in known:
+            words = f"there is no column {name!r}{did_you_mean(name, known)}"
+            raise InvalidDataError("the query", [words])
+        return names.setdefault(name, f"column_in_backticks_{len(names)}")
+
+    plain = _QUOTED.sub(named, text.strip())
+    if "`" in plain:
+        raise InvalidDataError("the query", ["a backtick goes only around a column's name"])
+    return plain, names
+
+
+def _check_asked(text: str) -> None:
+    for node in ast.walk(ast.parse(text, mode="eval")):
+        if isinstance(node, ast.Attribute) and node.attr not in METHODS:
+            known = ", ".join(sorted(METHODS))
+            raise ValueError(f"there is no .{node.attr} in a query, only {known}")
 
 
 def _word(name: str) -> str:

@@ -32,6 +32,7 @@ async ([esm, state]) => {
   window.model = model;
   const url = URL.createObjectURL(new Blob([esm], { type: "text/javascript" }));
   const module = await import(url);
+  URL.revokeObjectURL(url);
   window.pictures = new Set(); // what the front end holds
   const [hold, free] = [URL.createObjectURL, URL.revokeObjectURL];
   URL.createObjectURL = (blob) => { const at = hold.call(URL, blob); window.pictures.add(at); return at };

@@ -2,6 +2,8 @@ import pandas as pd
 import pytest
 
 from peta_viz.imageset import ImageSet
+from peta_viz.markup import Still
+from peta_viz.markup import page as whole_page
 from peta_viz.pipeline import STAGES
 
 PAGES = ["index.html", *(f"reports/{stage.name}.html" for stage in STAGES)]
@@ -58,3 +60,32 @@ def test_the_numbers_of_a_matrix_open_their_images(page, run_folder):
     assert 0 < opened <= sum(numbers) <= judged
     assert page.complaints == []
     assert [url for url in page.requests if not url.startswith(("data:", "file:"))] == []
+
+
+BREACH = """
+<base href="http://127.0.0.1:1/">
+<script>window.hit = 1</script><script src="a.js"></script><svg onload="window.hit = 1"></svg>
+<img src="x" onerror="window.hit = 1"><img src="http://127.0.0.1:1/a.png">
+<link rel="stylesheet" href="http://127.0.0.1:1/a.css"><iframe src="/a.html"></iframe>
+<object data="a.swf"></object><style>@import "http://127.0.0.1:1/b.css"</style>
+<a id="link" href="javascript:window.hit = 1">link</a>
+<form action="http://127.0.0.1:1/form"><button>send</button></form>
+"""
+
+
+def test_markup_that_got_through_would_run_and_ask_for_nothing(page, tmp_path):
+    file = tmp_path / "page.html"
+    file.write_text(whole_page("Title", "words", pd.DataFrame({"a": [1]}), Still(BREACH)))
+    stopped = {}
+    page.on("requestfailed", lambda request: stopped.update({request.url: request.failure}))
+    page.goto(file.as_uri())
+    page.locator("#link").click()
+    page.locator("button").evaluate("button => button.click()")
+    page.wait_for_function("document.readyState === 'complete'")
+    assert page.evaluate("window.hit") is None
+    assert page.url == file.as_uri()
+    assert {*page.requests} - {file.as_uri()} == {*stopped}
+    assert {*stopped.values()} == {"csp"}
+    refused = " ".join(page.complaints)
+    for rule in ("script-src", "base-uri", "form-action", "img-src", "style-src", "frame-src"):
+        assert rule in refused, rule

@@ -7,6 +7,7 @@ from peta_viz.curation.acts import Act, Cell, Change, Entry
 from peta_viz.curation.export import changes_in_words, corrected_table, write_corrected
 
 EVIL = "a <b> ünï"
+FORMULAS = ["=cmd|' /C calc'!A0", "+1+1", "-2+3", "@SUM(1)", "\t=1", '"=1"']
 
 
 def test_a_table_comes_back_as_it_was_but_for_what_changed(write_image, tmp_path):
@@ -131,3 +132,22 @@ def test_components_with_most_changes_come_first(make_set):
         (2, "x: yes → unknown (2 images)"),
         (1, "1 image dropped"),
     ]
+
+
+def test_cells_that_a_spreadsheet_would_compute_are_written_as_they_are(write_image, tmp_path):
+    """Marked with an apostrophe they would fit neither the table nor the log any more."""
+    names = [write_image(f"{n}.png", seed=n).name for n in range(len(FORMULAS))]
+    frame = pd.DataFrame({"id": FORMULAS, "file": names, "kind": FORMULAS, "=x": 1})
+    imageset = ImageSet.from_frame(
+        frame, path="file", image_id="id", labels=["=x"], classes=["kind"], root=tmp_path
+    ).with_columns(component_id=0)
+    change = Change(Cell(FORMULAS[0], "note"), "", FORMULAS[1])
+    entry = Entry(Act("note", 0, changes=(change,)), "e", "2026-11-26T12:00:00+00:00", "Ada")
+    decisions = Decisions.of([entry])
+    labels, _ = write_corrected(imageset, decisions, tmp_path / "out")
+    table = pd.read_csv(labels, keep_default_na=False)
+    assert table["image_id"].tolist() == imageset.images.index.tolist()
+    assert set(table["kind"]) == set(FORMULAS)
+    assert table["note"].iloc[table["image_id"].tolist().index(FORMULAS[0])] == FORMULAS[1]
+    decisions.write(tmp_path / "decisions.csv")
+    assert Decisions.read(tmp_path / "decisions.csv").entries[0].act.changes == (change,)

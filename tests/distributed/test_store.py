@@ -35,3 +35,9 @@ def test_nothing_half_written_is_left(tmp_path, monkeypatch):
     with pytest.raises(ZeroDivisionError):
         store.write("a", b"new")
     assert store.read("a") == b"old"
+
+
+@pytest.mark.parametrize("name", ["..", "../other", "a/../../other", "/etc"])
+def test_a_name_that_leads_out_is_refused(tmp_path, name):
+    with pytest.raises(ValueError, match="expected a folder inside"):
+        Store.at(tmp_path).inside(name)
