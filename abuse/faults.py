@@ -100,10 +100,10 @@ class Matrix:
             during = ["killed"]
         fault.lift(scene)
         broken = [f"{words}, at {moment:.2f} s" for words in during if words not in _DURING]
-        broken += self._half_written(scene, expected)
+        broken += self._half_written(scene, expected, done=False)
         again = scene.start()
         after = self._ending(subject, again, expected.seconds)
-        broken += self._half_written(scene, expected)
+        broken += self._half_written(scene, expected, done=after == "finished")
         if after == "finished":
             after = "same"
             missing = set(expected.contents) - set(contents(self._ground.run)[0])
@@ -144,13 +144,15 @@ class Matrix:
             return "finished"
         return victim.verdict()
 
-    def _half_written(self, scene: Scene, expected: Undisturbed) -> list[str]:
+    def _half_written(self, scene: Scene, expected: Undisturbed, *, done: bool) -> list[str]:
         found, broken = contents(self._ground.run)
         kept = [victim.kept for victim in scene.victims]
         try:
             broken += broken_promises(scene.subject.name, self._ground.run, kept)
         except Exception as error:  # noqa: BLE001 - what a reader would have met
             broken.append(f"what was kept cannot be read: {error}")
+        if not done:  # a checkpoint in the midst of a training is of an earlier epoch
+            found = {name: value for name, value in found.items() if not name.endswith(".pt")}
         return broken + differences(found, expected.contents)
 
 
