@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 RUN := runs/sample
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format screenshots lab mlflow bench bench-agreement bench-clustering bench-curator bench-gallery bench-quality bench-scale bench-search bench-training bench-vectors clean
+.PHONY: help demo test check format screenshots lab mlflow bench bench-agreement bench-clustering bench-curator bench-gallery bench-quality bench-scale bench-search bench-training bench-vectors fuzz clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -75,6 +75,10 @@ bench-gallery: $(READY) ## the gallery beside ipyplot, ipywidgets and fastdup; a
 
 bench-scale: $(READY) ## the gallery's kernel at up to ten million images; takes 8 GB of memory
 	$(BIN)/python -m benchmarks.gallery_scale
+
+fuzz: $(READY) ## bad input of every kind: 100,000 random cases and an hour of coverage-guided ones
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[fuzz]'
+	$(BIN)/python -m abuse.fuzz --minutes 60 --cases 100000
 
 clean: ## remove the environment and all runs
 	rm -rf $(VENV) runs data/sample

@@ -1,7 +1,9 @@
 """Labels as Arrow tables, a bit per cell and null where not known, and back."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -9,12 +11,42 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from peta_viz.errors import InvalidDataError, in_a_line
+from peta_viz.files import is_file
+
 if TYPE_CHECKING:
     from peta_viz.imageset import Head
 
 HEADS_KEY = b"peta_viz.heads"
 
 Mask = np.ndarray[Any, np.dtype[np.bool_]]
+
+
+def read_frame(file: Path) -> pd.DataFrame:
+    """Read a Parquet file as a frame.
+
+    Raises
+    ------
+    InvalidDataError
+        If there is no such file, or it is damaged or something else.
+
+    """
+    with told(file):
+        return pd.read_parquet(file)
+
+
+@contextmanager
+def told(file: Path) -> Iterator[None]:
+    """Say which Parquet file cannot be read, whatever Arrow or pandas raise of it."""
+    if not is_file(file):
+        raise InvalidDataError(str(file), ["there is no such file"])
+    try:
+        yield
+    except InvalidDataError:
+        raise
+    except Exception as error:
+        words = f"it cannot be read ({in_a_line(error)}): is it a Parquet file, and whole?"
+        raise InvalidDataError(str(file), [words]) from error
 
 
 def labels_table(

@@ -3,6 +3,7 @@
 import hashlib
 import os
 import re
+import stat
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -59,6 +60,22 @@ def _is_alive(process: int) -> bool:
     return True
 
 
+def is_file(path: str | Path) -> bool:
+    """Tell whether there is a regular file; a pipe or device is none, nor what cannot be named."""
+    try:
+        return stat.S_ISREG(Path(path).stat().st_mode)
+    except (OSError, ValueError):
+        return False
+
+
+def is_folder(path: str | Path) -> bool:
+    """Tell whether there is a folder; what cannot be named is none."""
+    try:
+        return stat.S_ISDIR(Path(path).stat().st_mode)
+    except (OSError, ValueError):
+        return False
+
+
 def write_text(path: str | Path, text: str) -> None:
     """Write `text` (UTF-8) to `path` atomically."""
     with atomic(path) as partial:
@@ -73,7 +90,7 @@ def content_of(paths: Iterable[str]) -> str:
 
     def content(path: str) -> bytes:
         try:
-            return hashlib.sha256(Path(path).read_bytes()).digest()
+            return hashlib.sha256(Path(path).read_bytes()).digest() if is_file(path) else b"-"
         except OSError:
             return b"-"
 

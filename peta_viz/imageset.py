@@ -13,10 +13,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from peta_viz.arrow import HEADS_KEY, cells, label_names, labels_table
-from peta_viz.errors import InvalidDataError
+from peta_viz.arrow import HEADS_KEY, cells, label_names, labels_table, read_frame, told
+from peta_viz.errors import InvalidDataError, in_a_line
 from peta_viz.fetching import is_url, local_path
-from peta_viz.files import atomic
+from peta_viz.files import atomic, is_file
 from peta_viz.images import inspect_headers
 
 HeadKind = Literal["exclusive", "multiple"]
@@ -262,16 +262,18 @@ class ImageSet:
 
         """
         folder = Path(folder)
-        lacks = [f for f in ("images", "labels") if not (folder / f"{f}.parquet").is_file()]
+        lacks = [f for f in ("images", "labels") if not is_file(folder / f"{f}.parquet")]
         if lacks:
             words = f"there is no {lacks[0]}.parquet: run 01_components for it, or name another"
             raise InvalidDataError(f"the run folder {folder}", [words])
-        table = pq.read_table(folder / "labels.parquet")
-        heads = heads_of(table.schema, folder / "labels.parquet")
-        images = pd.read_parquet(folder / "images.parquet")
-        names = label_names(table.schema)
-        index = table.drop_columns(names).to_pandas().index
-        labels, known = cells(table.select(names))
+        images = read_frame(folder / "images.parquet")
+        file = folder / "labels.parquet"
+        with told(file):
+            table = pq.read_table(file)
+            heads = heads_of(table.schema, file)
+            names = label_names(table.schema)
+            index = table.drop_columns(names).to_pandas().index
+            labels, known = cells(table.select(names))
         return cls(
             images=images,
             labels=pd.DataFrame(labels, index, names, copy=False),
@@ -292,8 +294,29 @@ def heads_of(schema: pa.Schema, file: Path) -> tuple[Head, ...]:
     metadata = schema.metadata or {}
     if HEADS_KEY not in metadata:
         raise InvalidDataError(str(file), ["it has no heads: peta-viz did not write it"])
-    heads = json.loads(metadata[HEADS_KEY])
-    return tuple(Head(head["name"], tuple(head["labels"]), head["kind"]) for head in heads)
+    try:
+        heads = json.loads(metadata[HEADS_KEY])
+        return heads_from((head["name"], head["labels"], head["kind"]) for head in heads)
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
+        raise InvalidDataError(str(file), [f"its heads are none ({in_a_line(error)})"]) from error
+
+
+def heads_from(told: Iterable[tuple[Any, Any, Any]]) -> tuple[Head, ...]:
+    """Return heads as a file tells them: name, labels and kind of each.
+
+    Raises
+    ------
+    TypeError
+        If a name, label or kind is no text.
+
+    """
+    heads = tuple(Head(name, tuple(labels), kind) for name, labels, kind in told)
+    odd = [
+        x for head in heads for x in (head.name, head.kind, *head.labels) if not isinstance(x, str)
+    ]
+    if odd:
+        raise TypeError(f"expected text in a head, but got {odd[0]!r}")
+    return heads
 
 
 def _table_problems(imageset: ImageSet) -> list[str]:

@@ -6,7 +6,9 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from peta_viz.errors import InvalidDataError
+from peta_viz.arrow import read_frame
+from peta_viz.errors import InvalidDataError, in_a_line
+from peta_viz.files import is_file, is_folder
 from peta_viz.images import EXTENSIONS
 from peta_viz.imageset import ImageSet, resolve_paths
 from peta_viz.peta import peta_summary, read_peta
@@ -149,7 +151,7 @@ def find_images(
 
     """
     source = Path(source)
-    if source.is_dir():
+    if is_folder(source):
         files = sorted(f for f in source.rglob("*") if f.suffix.lower() in EXTENSIONS)
         return list(map(str, files)), None
     frame = read_table(source, [path_column, component_column])
@@ -177,12 +179,29 @@ def read_table(file: Path, text_columns: Sequence[str | None] = ()) -> pd.DataFr
     """Read a table; in a CSV the named columns are text as it stands, and only "" is empty."""
     if file.suffix.lower() not in (".csv", ".parquet"):
         raise InvalidDataError(str(file), ["a table is one of .csv, .parquet"])
-    if not file.is_file():
+    if not is_file(file):
+        raise InvalidDataError(str(file), ["there is no such file"])
+    if file.suffix.lower() == ".parquet":
+        return read_frame(file)
+    types = {column: "str" for column in text_columns if column}
+    return read_csv(file, dtype=types, keep_default_na=False, na_values=[""])
+
+
+def read_csv(file: Path, **options: Any) -> pd.DataFrame:
+    """Read a CSV file with pandas' options.
+
+    Raises
+    ------
+    InvalidDataError
+        If there is no such file, or it cannot be read.
+
+    """
+    if not is_file(file):
         raise InvalidDataError(str(file), ["there is no such file"])
     try:
-        if file.suffix.lower() == ".parquet":
-            return pd.read_parquet(file)
-        types = {column: "str" for column in text_columns if column}
-        return pd.read_csv(file, dtype=types, keep_default_na=False, na_values=[""])
-    except (ValueError, OSError) as error:
-        raise InvalidDataError(str(file), [f"it cannot be read ({error})"]) from error
+        frame: pd.DataFrame = pd.read_csv(file, **options)
+    # pandas raises many kinds; each is a reason.
+    except Exception as error:
+        words = f"it cannot be read ({in_a_line(error)}): is it a CSV file in UTF-8?"
+        raise InvalidDataError(str(file), [words]) from error
+    return frame

@@ -3,12 +3,12 @@
 from pathlib import Path
 from typing import Protocol
 
-import pandas as pd
-
+from peta_viz.arrow import read_frame
 from peta_viz.cleaning import CHANGE_COLUMNS, Cleaning
 from peta_viz.curation.decisions import Decisions
 from peta_viz.curation.log import DecisionLog
 from peta_viz.errors import InvalidDataError
+from peta_viz.files import is_file
 from peta_viz.imageset import ImageSet
 
 LOG_FILE = "decisions.sqlite"
@@ -33,10 +33,8 @@ def read_curation(path: str | Path) -> Cleaning | Decisions:
 
     Raises
     ------
-    FileNotFoundError
-        If there is no such file.
     InvalidDataError, DecisionLogError
-        If it is something else.
+        If there is no such file, or it is something else.
 
     """
     path = Path(path)
@@ -44,7 +42,7 @@ def read_curation(path: str | Path) -> Cleaning | Decisions:
         return Decisions.read(path)
     if path.suffix != ".parquet":
         return Decisions.of(DecisionLog(path, make=False).since())
-    table = pd.read_parquet(path)
+    table = read_frame(path)
     if set(CHANGE_COLUMNS) <= set(table.columns):
         return Cleaning(table)
     if "kind" in table.columns:
@@ -74,7 +72,7 @@ def cleaning_of_run(
 
     """
     if cleaned_by == "strategies":
-        return Cleaning(pd.read_parquet(Path(folder) / "cleaning.parquet"))
+        return Cleaning(read_frame(Path(folder) / "cleaning.parquet"))
     if cleaned_by != "people":
         words = f'expected "strategies" or "people", but got {cleaned_by!r}'
         raise InvalidDataError("cleaned_by", [words])
@@ -104,5 +102,5 @@ def curation_of_run(
 def decisions_of_run(folder: str | Path) -> Decisions:
     """Return what people decided in a run folder; nothing if there is no log."""
     path = Path(folder) / LOG_FILE
-    begun = path.is_file() and path.stat().st_size > 0
+    begun = is_file(path) and path.stat().st_size > 0
     return Decisions.of(DecisionLog(path, make=False).since() if begun else [])

@@ -7,10 +7,11 @@ import numpy as np
 import pandas as pd
 
 from peta_viz.agreement import component_ids, measure_components
+from peta_viz.arrow import read_frame
 from peta_viz.components import default_threshold, find_pairs, link
 from peta_viz.curation.reading import LOG_FILE
 from peta_viz.embedding import embed
-from peta_viz.files import atomic
+from peta_viz.files import atomic, is_file, is_folder
 from peta_viz.imageset import ImageSet
 from peta_viz.peta import read_peta
 from peta_viz.quality.reading import keep_vectors, quality_of_run
@@ -80,7 +81,7 @@ def audit(
             quality.components[["wrong_labels", "different"]]
         ),
         queue=worst_groups(quality).head(groups),
-        pairs=pd.read_parquet(Path(folder) / "pairs.parquet"),
+        pairs=read_frame(Path(folder) / "pairs.parquet"),
         doubts=quality.worst(doubted),
         name="audit",
         person=person,
@@ -156,9 +157,9 @@ def read_source(
     if isinstance(data, ImageSet):
         return data
     if not isinstance(data, pd.DataFrame):
-        if (Path(data) / "images.parquet").is_file():
+        if is_file(Path(data) / "images.parquet"):
             return None
-        if Path(data).is_dir():
+        if is_folder(data):
             return read_peta(data)
         root = Path(data).parent if root is None else root
         data = read_table(Path(data))

@@ -5,10 +5,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from peta_viz.arrow import read_frame
 from peta_viz.embedding import Vectors
-from peta_viz.files import atomic
+from peta_viz.files import atomic, is_file
 from peta_viz.imageset import ImageSet
 from peta_viz.quality.scores import LabelQuality, label_quality
+from peta_viz.sources import read_csv
 
 VECTORS_FILE = "vectors.npy"
 WORST_FILE = "worst_labels.csv"
@@ -39,7 +41,7 @@ def quality_of_run(folder: str | Path) -> LabelQuality:
     return label_quality(
         imageset,
         np.load(vectors, allow_pickle=False) if vectors.is_file() else None,
-        pairs=pd.read_parquet(folder / "pairs.parquet"),
+        pairs=read_frame(folder / "pairs.parquet"),
     )
 
 
@@ -53,8 +55,8 @@ def read_worst(folder: str | Path) -> pd.DataFrame | None:
 
     """
     file = Path(folder) / WORST_FILE
-    if not file.is_file():
+    if not is_file(file):
         return None
     words = dict.fromkeys(["image_id", "head", "label", "value", "suggested", "reason"], "str")
     # What is called NA, or 007, is called so.
-    return pd.read_csv(file, dtype=words, keep_default_na=False)
+    return read_csv(file, dtype=words, keep_default_na=False)

@@ -1,0 +1,1 @@
+"""What peta-viz has to withstand: bad input, and machines that fail."""

@@ -1,0 +1,69 @@
+"""What is fed with bad input: one module per kind, one function per target."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from abuse.fuzz.judging import Target
+from abuse.fuzz.targets import commands, files, pictures, places, releases, tables, widgets
+
+TARGETS: dict[str, Callable[[Path], Target]] = {
+    "label-file": releases.label_file,
+    "frame": tables.frame,
+    "csv": tables.csv,
+    "parquet": tables.parquet,
+    "run-folder": tables.run_folder,
+    "image": pictures.image,
+    "bomb": pictures.bomb,
+    "place": places.place,
+    "gallery": widgets.gallery,
+    "curator": widgets.curator,
+    "matrix": widgets.matrix,
+    "set": commands.assignments,
+    "parameters": commands.parameters,
+    "command": commands.command,
+    "log": files.log,
+    "decisions": files.decisions,
+    "checkpoint": files.checkpoint,
+    "marker": files.marker,
+}
+WORDS = {
+    "label-file": "`Label.txt`",
+    "frame": "`ImageSet.from_frame`: any frame, any arguments",
+    "csv": "a table as CSV",
+    "parquet": "a table as Parquet",
+    "run-folder": "`ImageSet.from_parquet`",
+    "image": "image files",
+    "bomb": "images of up to 50,000×50,000 pixels",
+    "place": "links, pipes, devices, folders and odd names in place of files",
+    "gallery": "messages to `Gallery`",
+    "curator": "messages to `Curator`",
+    "matrix": "messages to `ConfusionMatrix`",
+    "set": "`--set name=value`",
+    "parameters": "values of the notebooks' parameters",
+    "command": "command lines",
+    "log": "decision logs",
+    "decisions": "tables of decisions and cleanings",
+    "checkpoint": "checkpoints",
+    "marker": "markers, notes and lists of a run folder",
+}
+# How many of the random cases each gets, in proportion: the dear ones fewer.
+SHARES = {
+    "label-file": 10,
+    "frame": 8,
+    "csv": 8,
+    "parquet": 8,
+    "run-folder": 6,
+    "image": 14,
+    "bomb": 0.05,
+    "place": 3,
+    "gallery": 12,
+    "curator": 6,
+    "matrix": 6,
+    "set": 20,
+    "parameters": 12,
+    "command": 3,
+    "log": 6,
+    "decisions": 6,
+    "checkpoint": 1,
+    "marker": 6,
+}
