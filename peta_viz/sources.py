@@ -10,7 +10,7 @@ from peta_viz.arrow import read_frame
 from peta_viz.errors import InvalidDataError, in_a_line
 from peta_viz.files import is_file, is_folder
 from peta_viz.images import EXTENSIONS
-from peta_viz.imageset import ImageSet, resolve_paths
+from peta_viz.imageset import ImageSet, in_words, is_yes_no, resolve_paths
 from peta_viz.peta import peta_summary, read_peta
 
 
@@ -89,12 +89,11 @@ def guess_columns(frame: pd.DataFrame) -> tuple[str, list[str], list[str]]:
         If no column looks like image files, or none like labels.
 
     """
+    frame = frame.loc[:, ~frame.columns.duplicated()]
     texts = [n for n in frame.columns if not pd.api.types.is_numeric_dtype(frame[n])]
-    given = {n: frame[n].dropna().astype("str") for n in texts}
+    given = {n: in_words(frame[n].dropna()) for n in texts}
     files = [n for n in texts if given[n].str.lower().str.endswith(tuple(EXTENSIONS)).mean() > 0.5]  # noqa: PLR2004
-    labels = [
-        n for n in frame.columns if frame[n].notna().any() and frame[n].dropna().isin([0, 1]).all()
-    ]
+    labels = [n for n in frame.columns if frame[n].notna().any() and is_yes_no(frame[n].dropna())]
     classes = [
         n
         for n in texts
@@ -114,7 +113,7 @@ def guess_columns(frame: pd.DataFrame) -> tuple[str, list[str], list[str]]:
 def table_paths(table: str, path_column: str) -> list[str]:
     """Return the paths a table names, or nothing where it cannot be read."""
     try:
-        return read_table(Path(table), [path_column])[path_column].dropna().astype("str").tolist()
+        return in_words(read_table(Path(table), [path_column])[path_column].dropna()).tolist()
     except (InvalidDataError, KeyError):
         return []
 
@@ -167,7 +166,7 @@ def find_images(
         if frame[name].isna().any()
     ]
     if not problems:
-        names = frame[path_column].astype("str")
+        names = in_words(frame[path_column])
         paths, outside = resolve_paths(names, source.parent if root is None else root)
         problems = [f"{name!r} leads out of the folder of the images" for name in outside]
     if problems:

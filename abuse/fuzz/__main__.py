@@ -12,6 +12,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from math import ceil
 from pathlib import Path
 
 from abuse.fuzz.judging import Tally
@@ -36,7 +37,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as text:
         folder = Path(text)
         for name in arguments.only if arguments.cases else []:
-            cases = -(-arguments.cases * SHARES[name] // shares)
+            cases = ceil(arguments.cases * SHARES[name] / shares)
             cheap[name], _ = _run(folder, "cheap", name, ["--cases", str(cases)])
         seconds = round(60 * arguments.minutes / len(arguments.only))
         for name in arguments.only if seconds else []:

@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import HealthCheck, Phase, given, seed, settings
 
 from abuse.fuzz.judging import Judge, limit_memory
-from abuse.fuzz.targets import TARGETS
+from abuse.fuzz.targets import TARGETS, make
 
 _BATCH = 1_000  # Hypothesis remembers all that it drew
 
@@ -23,7 +23,7 @@ def main() -> None:
     arguments = parser.parse_args()
     limit_memory()
     with tempfile.TemporaryDirectory() as folder:
-        target = TARGETS[arguments.target](Path(folder))
+        target = make(arguments.target, Path(folder))
         judge = Judge(target, arguments.tally)
         batch = 0
         while (left := arguments.cases - judge.tally.cases) > 0:

@@ -15,7 +15,7 @@ import atheris
 
 with atheris.instrument_imports(include=["peta_viz", "PIL"], enable_loader_override=False):
     from abuse.fuzz.judging import Judge, Target, limit_memory
-    from abuse.fuzz.targets import TARGETS
+    from abuse.fuzz.targets import TARGETS, make
 
 from hypothesis import HealthCheck, given, settings
 
@@ -32,7 +32,8 @@ def main() -> None:
     arguments = parser.parse_args()
     limit_memory()
     folder = Path(tempfile.mkdtemp(dir=arguments.tally.parent))
-    target = TARGETS[arguments.target](folder)
+    with atheris.instrument_imports(include=["peta_viz", "PIL"], enable_loader_override=False):
+        target = make(arguments.target, folder)
     corpus = folder / "corpus"
     corpus.mkdir()
     for number, data in enumerate(target.seeds):

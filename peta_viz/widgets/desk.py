@@ -137,7 +137,7 @@ class Desk:
     def next_open(self, place: int) -> int:
         """Return the first place from `place` on that this person has not settled, or the end."""
         done = done_by(self.acts, self.person)
-        for number in range(place, len(self.order)):
+        for number in range(max(place, 0), len(self.order)):
             if self.order[number] not in done:
                 return number
         return len(self.order)

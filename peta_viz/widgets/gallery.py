@@ -335,8 +335,8 @@ class Gallery(Answering):
             rows = [self._shelf.checked(row) for row in wanted_rows(content)]
             return self._pictures(rows, self.thumb_px, within_s=0.1)
         if kind == "rows":
-            names = [name for name in ("first", "count", "most", "room") if name in content]
-            return self._reply_rows(**integers(content, *names))
+            room = ["room"] if "room" in content else []
+            return self._reply_rows(**integers(content, "first", "count", "most", *room))
         if kind == "image":
             return self._reply_image(**integers(content, "row"))
         with self._lock:

@@ -1,30 +1,30 @@
 """What is fed with bad input: one module per kind, one function per target."""
 
-from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 
 from abuse.fuzz.judging import Target
-from abuse.fuzz.targets import commands, files, pictures, places, releases, tables, widgets
 
-TARGETS: dict[str, Callable[[Path], Target]] = {
-    "label-file": releases.label_file,
-    "frame": tables.frame,
-    "csv": tables.csv,
-    "parquet": tables.parquet,
-    "run-folder": tables.run_folder,
-    "image": pictures.image,
-    "bomb": pictures.bomb,
-    "place": places.place,
-    "gallery": widgets.gallery,
-    "curator": widgets.curator,
-    "matrix": widgets.matrix,
-    "set": commands.assignments,
-    "parameters": commands.parameters,
-    "command": commands.command,
-    "log": files.log,
-    "decisions": files.decisions,
-    "checkpoint": files.checkpoint,
-    "marker": files.marker,
+# Each in a module of its own, so that none waits for what only others import.
+TARGETS = {
+    "label-file": "releases.label_file",
+    "frame": "tables.frame",
+    "csv": "tables.csv",
+    "parquet": "tables.parquet",
+    "run-folder": "tables.run_folder",
+    "image": "pictures.image",
+    "bomb": "pictures.bomb",
+    "place": "places.place",
+    "gallery": "widgets.gallery",
+    "curator": "widgets.curator",
+    "matrix": "widgets.matrix",
+    "set": "commands.assignments",
+    "parameters": "commands.parameters",
+    "command": "commands.command",
+    "log": "files.log",
+    "decisions": "files.decisions",
+    "checkpoint": "files.checkpoint",
+    "marker": "files.marker",
 }
 WORDS = {
     "label-file": "`Label.txt`",
@@ -54,7 +54,7 @@ SHARES = {
     "parquet": 8,
     "run-folder": 6,
     "image": 14,
-    "bomb": 0.05,
+    "bomb": "0.05",
     "place": 3,
     "gallery": 12,
     "curator": 6,
@@ -67,3 +67,10 @@ SHARES = {
     "checkpoint": 1,
     "marker": 6,
 }
+
+
+def make(name: str, folder: Path) -> Target:
+    """Make a target, with what it needs in a folder."""
+    module, function = TARGETS[name].split(".")
+    target: Target = getattr(import_module(f"{__name__}.{module}"), function)(folder)
+    return target

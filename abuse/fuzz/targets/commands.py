@@ -14,6 +14,7 @@ from hypothesis.strategies import SearchStrategy
 from abuse.fuzz.judging import Target
 from abuse.fuzz.targets.drawing import anything, numbers, texts
 from abuse.fuzz.targets.small import small_pairs, small_predictions, small_set
+import peta_viz.pipeline  # noqa: F401 - so that its code is instrumented, too
 from peta_viz.agreement import Flag, flag_components, measure_components
 from peta_viz.cleaning import clean
 from peta_viz.cli import app, read_assignments
