@@ -451,7 +451,7 @@ def _is_wordy(column: "pd.Series[Any]") -> "np.ndarray[Any, np.dtype[np.bool_]]"
     kinds = (str, numbers.Number, np.bool_, date, pd.Timedelta)
     return np.array(
         [
-            isinstance(cell, kinds) and _is_sound(cell) or cell is None or cell is pd.NA
+            (isinstance(cell, kinds) and _is_sound(cell)) or cell is None or cell is pd.NA
             for cell in column
         ],
         dtype=bool,

@@ -12,6 +12,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from math import ceil
 from pathlib import Path
 
@@ -30,21 +31,52 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=60.0, help="coverage-guided, in all")
     parser.add_argument("--only", nargs="*", choices=TARGETS, default=list(TARGETS))
     parser.add_argument("--out", type=Path, default=_PAGE)
+    parser.add_argument(
+        "--kept", type=Path, help="what was found, as JSON: what is there already stays on the page"
+    )
     arguments = parser.parse_args()
+    found = _Found.read(arguments.kept)
     shares = sum(SHARES[name] for name in arguments.only)
-    cheap: dict[str, Tally] = {}
-    guided: dict[str, Reached] = {}
+    seconds = round(60 * arguments.minutes / len(arguments.only))
     with tempfile.TemporaryDirectory() as text:
         folder = Path(text)
         for name in arguments.only if arguments.cases else []:
             cases = ceil(arguments.cases * SHARES[name] / shares)
-            cheap[name], _ = _run(folder, "cheap", name, ["--cases", str(cases)])
-        seconds = round(60 * arguments.minutes / len(arguments.only))
+            found.cheap[name], _ = _run(folder, "cheap", name, ["--cases", str(cases)])
+            found.write(arguments.out, arguments.kept)
         for name in arguments.only if seconds else []:
-            guided[name] = _guided(folder, name, seconds)
-    arguments.out.write_text(page(cheap, guided, WORDS), encoding="utf-8")
-    everything = [*cheap.values(), *(one.tally for one in guided.values())]
+            found.guided[name] = _guided(folder, name, seconds)
+            found.write(arguments.out, arguments.kept)
+    everything = [*found.cheap.values(), *(one.tally for one in found.guided.values())]
     sys.exit(1 if any(tally.broke for tally in everything) else 0)
+
+
+@dataclass
+class _Found:
+    """What came of the targets so far."""
+
+    cheap: dict[str, Tally]
+    guided: dict[str, Reached]
+
+    @classmethod
+    def read(cls, file: Path | None) -> "_Found":
+        """Take what an earlier call kept, if there is any."""
+        if file is None or not file.exists():
+            return cls({}, {})
+        told = json.loads(file.read_text(encoding="utf-8"))
+        return cls(
+            {name: Tally(**tally) for name, tally in told["cheap"].items()},
+            {
+                name: Reached(**{**one, "tally": Tally(**one["tally"])})
+                for name, one in told["guided"].items()
+            },
+        )
+
+    def write(self, out: Path, kept: Path | None) -> None:
+        """Write the page, and keep what it was made of."""
+        out.write_text(page(self.cheap, self.guided, WORDS), encoding="utf-8")
+        if kept is not None:
+            kept.write_text(json.dumps(asdict(self)), encoding="utf-8")
 
 
 def _guided(folder: Path, name: str, seconds: int) -> Reached:

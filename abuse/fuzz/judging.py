@@ -18,7 +18,8 @@ from hypothesis.strategies import SearchStrategy
 from peta_viz.errors import PetaVizError
 from peta_viz.files import write_text
 
-LIMIT_S = 10.0  # of one case
+LIMIT_S = 10.0  # of processor time, for one case
+_WAITING_S = 60.0  # on the clock, for what waits instead of working
 LIMIT_BYTES = 2 << 30  # resident, of the whole process
 _GUARD_BYTES = 6 << 30  # what a process may take before the system says no
 _STUCK_S = 120.0  # in code that no signal interrupts
@@ -61,7 +62,7 @@ class Tally:
         Counts: without complaint, with something listed as a skip, in one of our own errors, and
         in anything else (another exception, too long, too much memory).
     seconds, peak_bytes
-        Time taken by the cases, and the greatest resident size of the process.
+        Processor time taken by the cases, and the greatest resident size of the process.
     findings
         By the place where it broke: the exception and the shortest case that breaks there.
 
@@ -103,13 +104,14 @@ class Judge:
         self.target = target
         self._file = file
         self._kept_at = 0.0
-        signal.signal(signal.SIGALRM, _interrupt)
+        for number in (signal.SIGALRM, signal.SIGPROF):
+            signal.signal(number, _interrupt)
 
     def __call__(self, case: Any) -> None:
         """Run a case and count how it ended."""
         tally = self.tally
-        began = time.perf_counter()
-        if began > self._kept_at + 1:
+        began = time.process_time()
+        if time.monotonic() > self._kept_at + 1:
             self.keep()
         try:
             with _within_time():
@@ -128,7 +130,7 @@ class Judge:
                 tally.skipped += 1
             else:
                 tally.succeeded += 1
-        took = time.perf_counter() - began
+        took = time.process_time() - began
         tally.seconds += took
         tally.slowest_s = max(tally.slowest_s, took)
         tally.peak_bytes = max(tally.peak_bytes, _peak_bytes())
@@ -137,7 +139,7 @@ class Judge:
         """Write the tally down, and see to it that whoever is stuck from now on is ended."""
         write_text(self._file, json.dumps(asdict(self.tally)))
         faulthandler.dump_traceback_later(_STUCK_S, exit=True)
-        self._kept_at = time.perf_counter()
+        self._kept_at = time.monotonic()
 
     def _broke(self, case: Any, error: BaseException) -> None:
         self.tally.broke += 1
@@ -167,13 +169,15 @@ def _says_what_to_do(error: PetaVizError) -> bool:
 
 
 def _interrupt(*_: Any) -> None:
-    raise TooLongError(f"more than {LIMIT_S:g} s")
+    raise TooLongError(f"more than {LIMIT_S:g} s of work, or {_WAITING_S:g} s of waiting")
 
 
 @contextmanager
 def _within_time() -> Iterator[None]:
-    signal.setitimer(signal.ITIMER_REAL, LIMIT_S)
+    signal.setitimer(signal.ITIMER_PROF, LIMIT_S)
+    signal.setitimer(signal.ITIMER_REAL, _WAITING_S)
     try:
         yield
     finally:
+        signal.setitimer(signal.ITIMER_PROF, 0)
         signal.setitimer(signal.ITIMER_REAL, 0)

@@ -13,7 +13,7 @@ _HEAD = """# Bad input
 
 Every case has to end in one of three ways: it succeeds, it succeeds and lists what it skipped (an
 image with its problem), or it is refused with one of peta-viz's own errors. Anything else broke:
-another exception, more than {seconds:g} s, or more than {gib:g} GiB resident in the process.
+another exception, more than {seconds:g} s of processor time, or more than {gib:g} GiB resident in the process.
 """
 
 

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import click
 from filelock import FileLock
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
@@ -14,7 +13,6 @@ from hypothesis.strategies import SearchStrategy
 from abuse.fuzz.judging import Target
 from abuse.fuzz.targets.drawing import anything, numbers, texts
 from abuse.fuzz.targets.small import small_pairs, small_predictions, small_set
-import peta_viz.pipeline  # noqa: F401 - so that its code is instrumented, too
 from peta_viz.agreement import Flag, flag_components, measure_components
 from peta_viz.cleaning import clean
 from peta_viz.cli import app, read_assignments
@@ -142,6 +140,11 @@ _TRAINED = (
 
 def command(folder: Path) -> Target:
     """Give command lines; a run that would begin finds that another is at work in its folder."""
+    # What the commands load when they are called: not to be timed.
+    import peta_viz.pipeline  # noqa: PLC0415
+    import peta_viz.quality.pages  # noqa: PLC0415
+    import peta_viz.training.predict  # noqa: F401, PLC0415
+
     busy = folder / "busy"
     busy.mkdir()
     lock = FileLock(busy / ".lock")
@@ -187,13 +190,13 @@ def command(folder: Path) -> Target:
     no_work = loose.map(lambda words: ["predict", *words])
 
     def run(words: list[str]) -> bool:
+        assert lock.is_locked, "there would be a run"
         with _quiet():
             try:
-                app(words, standalone_mode=False)
-            except click.ClickException as error:  # typer's own, which it prints by itself
-                raise _UsageError(
-                    f"the command line is refused: {error.format_message()}"
-                ) from error
+                app(words)
+            except SystemExit as end:  # typer has said why
+                if end.code:
+                    raise _UsageError(f"the command line is refused: {end.code}") from end
         return False
 
     return Target(st.one_of(run_line, run_line, predict_line, audit_line, no_work), run)

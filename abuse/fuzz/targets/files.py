@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import torch
 from hypothesis import strategies as st
 
 from abuse.fuzz.judging import Target
@@ -20,12 +19,8 @@ from peta_viz.curation.people import agreement, conflicts
 from peta_viz.curation.reading import read_curation
 from peta_viz.evaluation import read_scores
 from peta_viz.imageset import ImageSet
-from peta_viz.pipeline import STAGES, finished_seconds
 from peta_viz.pruning import parse_strategy
 from peta_viz.quality.reading import read_worst
-from peta_viz.report import read_notes
-from peta_viz.training.checkpoints import load_model, new_model, save
-from peta_viz.training.config import TrainConfig
 
 
 def log(folder: Path) -> Target:
@@ -93,6 +88,11 @@ def decisions(folder: Path) -> Target:
 
 def checkpoint(folder: Path) -> Target:
     """Load checkpoints: bytes gone wrong, and whole files with anything in them."""
+    import torch  # noqa: PLC0415
+
+    from peta_viz.training.checkpoints import load_model, new_model, save  # noqa: PLC0415
+    from peta_viz.training.config import TrainConfig  # noqa: PLC0415
+
     file = folder / "best.pt"
     model = new_model(HEADS, TrainConfig(weights=None), weights=None)
     heads = [(head.name, head.labels, head.kind) for head in HEADS]
@@ -134,6 +134,10 @@ def checkpoint(folder: Path) -> Target:
 
 def marker(folder: Path) -> Target:
     """Read what stages leave beside the tables: markers, notes, scores, likely wrong labels."""
+    # Loads what runs notebooks, which only this target needs.
+    from peta_viz.pipeline import STAGES, finished_seconds  # noqa: PLC0415
+    from peta_viz.report import read_notes  # noqa: PLC0415
+
     (folder / "stages").mkdir()
     files = ("stages/01_components.json", "notes.json", "worst_labels.csv", "experiments.csv")
     seeds = [
@@ -204,4 +208,5 @@ def _tell(found: Decisions, imageset: ImageSet) -> None:
     found.summary()
     found.diff(imageset)
     pd.concat([conflicts(imageset, found), agreement(imageset, found)])
-    assert Decisions.from_table(found.table()).entries == found.entries, "it is not read as written"
+    again = Decisions.from_table(found.table())
+    assert again.table().equals(found.table()), "it is not read as it was written"

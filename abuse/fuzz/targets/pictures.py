@@ -26,6 +26,7 @@ from peta_viz.images import (
 from peta_viz.loader import ImageLoader
 
 _SUFFIXES = (*sorted(EXTENSIONS), ".gif", ".txt", "")
+_LEGAL = 100_000_000
 _SIDES = (1, 9_999, 10_000, 10_001, 20_000, 50_000)
 _MODES = ("1", "L", "P", "RGB", "RGBA", "I", "I;16", "F", "CMYK", "LA")
 
@@ -96,8 +97,11 @@ def _huge(kind: str, mode: str, width: int, height: int) -> bytes:
         parts = [_chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, deep, colour, 0, 0, 0))]
         if colour == 3:  # noqa: PLR2004 - a palette
             parts.append(_chunk(b"PLTE", bytes(6)))
+        count = height * (1 + (width * deep * channels + 7) // 8)
+        if width * height > _LEGAL:  # nobody gets so far as to miss the others
+            count = min(count, 1 << 20)
         if "header" not in kind:
-            parts.append(_chunk(b"IDAT", _zeros(height * (1 + (width * deep * channels + 7) // 8))))
+            parts.append(_chunk(b"IDAT", _zeros(count)))
         png = b"".join([b"\x89PNG\r\n\x1a\n", *parts, _chunk(b"IEND", b"")])
         if kind != "ico":
             return png
@@ -129,10 +133,9 @@ def _chunk(name: bytes, data: bytes) -> bytes:
 
 
 def _zeros(count: int) -> bytes:
-    """Return so many zeros as zlib packs them, but no more than an image of legal size has."""
+    """Return so many zeros as zlib packs them."""
     packer = zlib.compressobj(1)
     piece = bytes(1 << 20)
-    count = min(count, 900_000_000)
     parts = [packer.compress(piece) for _ in range(count >> 20)]
     return b"".join([*parts, packer.compress(piece[: count & 0xFFFFF]), packer.flush()])
 
