@@ -314,15 +314,14 @@ def heads_from(told: Iterable[tuple[Any, Any, Any]]) -> tuple[Head, ...]:
     Raises
     ------
     TypeError
-        If a name, label or kind is no text.
+        If a name or label is no text, or there is no such kind.
 
     """
     heads = tuple(Head(name, tuple(labels), kind) for name, labels, kind in told)
-    odd = [
-        x for head in heads for x in (head.name, head.kind, *head.labels) if not isinstance(x, str)
-    ]
-    if odd:
-        raise TypeError(f"expected text in a head, but got {odd[0]!r}")
+    for head in heads:
+        odd = [one for one in (head.name, *head.labels) if not isinstance(one, str)]
+        if odd or head.kind not in get_args(HeadKind):
+            raise TypeError(f"expected a name, labels and a kind, but got {shown(head)}")
     return heads
 
 
@@ -482,6 +481,7 @@ def _yes(column: "pd.Series[Any]", value: bool) -> "np.ndarray[Any, np.dtype[np.
 
 
 def is_yes_no(column: "pd.Series[Any]") -> bool:
+    """Tell whether every cell is True or False, 1 or 0."""
     return bool((_yes(column, True) | _yes(column, False)).all())
 
 

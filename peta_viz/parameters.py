@@ -24,14 +24,15 @@ from peta_viz.splitting import SPLITS
 from peta_viz.training.config import RULES
 
 _PATH = Rule("a path", lambda value: TEXT.fits(value) and value != "").or_none()
-_TRAINING = {name: rule for name, rule in RULES.items() if name not in ("seed", "weight_decay")}
+_FIXED = ("seed", "weight_decay", "precision")  # no notebook asks for them
+_TRAINING = {name: rule for name, rule in RULES.items() if name not in _FIXED}
 PARAMETERS: Mapping[str, Rule] = {
     **_TRAINING,
     "epochs": RULES["epochs"].or_none(),
     "learning_rate": ABOVE_0.or_none(),
     **dict.fromkeys(("root", "table", "images_root", "reid", "truth", "curation"), _PATH),
     "ray_work_dir": _PATH,
-    "out": Rule("a path", lambda value: bool(value)),
+    "out": Rule("a path", bool),
     "path_column": TEXT,
     "label_columns": list_of(TEXT),
     "class_columns": list_of(TEXT),

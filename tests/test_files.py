@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from peta_viz.files import atomic, write_text
+from peta_viz.files import atomic, content_of, is_file, is_folder, write_text
 
 
 def test_the_old_file_stays_until_the_new_one_is_whole(tmp_path):
@@ -33,3 +33,20 @@ def test_what_a_killed_process_left_is_removed(tmp_path):
     assert not orphan.exists()
     assert living.exists()
     assert other.exists()
+
+
+def test_only_a_regular_file_is_a_file(tmp_path):
+    (tmp_path / "a").write_text("a")
+    (tmp_path / "link").symlink_to("a")
+    (tmp_path / "loop").symlink_to("loop")
+    os.mkfifo(tmp_path / "pipe")
+    names = ["a", "link", "loop", "pipe", "gone", ".", "x" * 300, "a\0b"]
+    assert [name for name in names if is_file(tmp_path / name)] == ["a", "link"]
+    assert [name for name in names if is_folder(tmp_path / name)] == ["."]
+    assert not is_file("/dev/zero")
+
+
+@pytest.mark.parametrize("name", ["pipe", "/dev/zero"])
+def test_what_never_ends_has_no_content(tmp_path, name):
+    os.mkfifo(tmp_path / "pipe")
+    assert content_of([str(tmp_path / name)]) == content_of([str(tmp_path / "gone")])

@@ -9,6 +9,7 @@ import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import atheris
@@ -36,12 +37,13 @@ def main() -> None:
         target = make(arguments.target, folder)
     corpus = folder / "corpus"
     corpus.mkdir()
-    for number, data in enumerate(target.seeds):
+    for number, data in enumerate(target.seeds or _some_bytes()):
         (corpus / f"seed-{number}").write_bytes(data)
     options = {
         "max_total_time": arguments.seconds,
         "seed": arguments.seed,
         "max_len": max([_LONGEST_BYTES, *map(len, target.seeds)]),
+        "len_control": 0,  # what Hypothesis draws of a few bytes is nothing
         "timeout": 0,  # the judge has its own
         "rss_limit_mb": 0,
         "print_final_stats": 1,
@@ -50,6 +52,12 @@ def main() -> None:
     flags = [f"-{name}={value}" for name, value in options.items()]
     atheris.Setup([sys.argv[0], str(corpus), *flags], _reader(target, judge))
     atheris.Fuzz()
+
+
+def _some_bytes() -> list[bytes]:
+    """Return bytes of some lengths that Hypothesis can draw whole cases of."""
+    chance = Random(0)  # noqa: S311 - no secret
+    return [chance.randbytes(count) for count in (64, 256, 1_024, 4_096) for _ in range(8)]
 
 
 def _reader(target: Target, judge: Judge) -> Callable[[bytes], None]:

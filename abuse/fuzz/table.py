@@ -13,7 +13,8 @@ _HEAD = """# Bad input
 
 Every case has to end in one of three ways: it succeeds, it succeeds and lists what it skipped (an
 image with its problem), or it is refused with one of peta-viz's own errors. Anything else broke:
-another exception, more than {seconds:g} s of processor time, or more than {gib:g} GiB resident in the process.
+another exception, more than {seconds:g} s of processor time, or more than {gib:g} GiB resident in
+the process.
 """
 
 
@@ -60,9 +61,9 @@ def page(
 
 _COUNTS = ("cases", "succeeded", "skipped", "refused", "broke")
 _ENDS = ("succeeded", "listed as skips", "own errors", "broke")
-_EDGES = """[atheris](https://github.com/google/atheris) changes each case and keeps those that reach
-something new in the Python of peta-viz, and of Pillow. An execution whose bytes were too few for a
-case ends before any.
+_EDGES = """[atheris](https://github.com/google/atheris) changes each case and keeps those that
+reach something new in the Python of peta-viz, and of Pillow. An execution whose bytes were too few
+for a case ends before any.
 """
 
 

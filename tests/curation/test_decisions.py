@@ -286,3 +286,20 @@ def test_a_table_of_something_else_is_refused():
             Decisions.from_table(good.assign(**{column: value}))
     with pytest.raises(InvalidDataError, match="changed before"):
         Decisions.from_table(pd.concat([good, good]))
+
+
+@pytest.mark.parametrize("images", ["[", "[1]", "1", "", '"ab"', "[" * 5_000])
+def test_images_that_are_no_list_are_named(images):
+    act = Act("relabel", 0, ("a",), (Change(Cell("a", "label", "x"), "no", "yes"),))
+    table = Decisions((Entry(act, "1", when(1), "Ada"),)).table()
+    with pytest.raises(InvalidDataError, match="is no list of images"):
+        Decisions.from_table(table.assign(images=images))
+
+
+@pytest.mark.parametrize(
+    ("column", "value"), [("probability", "half"), ("component_id", "x"), ("at", "9999")]
+)
+def test_cells_of_another_type_are_refused(column, value):
+    table = Decisions((Entry(Act("drop", 0, ("a",)), "1", when(1), "Ada"),)).table()
+    with pytest.raises(InvalidDataError):
+        Decisions.from_table(table.astype({column: "O"}).assign(**{column: value}))

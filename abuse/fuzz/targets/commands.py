@@ -176,14 +176,16 @@ def command(folder: Path) -> Target:
             *(word for pair in pairs for word in pair),
         ]
     )
+    outs = st.sampled_from([str(folder / "a.csv"), "a.txt", str(folder / "b.parquet")])
+    columns = st.sampled_from(["--path-column", "--component-column", "--images-root"])
     predict_line = st.tuples(
-        st.just("predict"), paths, paths, st.just("--out"), st.sampled_from([str(folder / "a.csv"), "a.txt", str(folder / "b.parquet")]),
-        st.sampled_from(["--path-column", "--component-column", "--images-root"]), values,
-    ).map(list)  # fmt: skip
+        st.just("predict"), paths, paths, st.just("--out"), outs, columns, values
+    ).map(list)
+    nowhere = st.sampled_from([str(folder / "gone"), "/dev/null", str(busy), ""])
+    figures = st.sampled_from(["--count", "--shown", "--threshold", "--label-columns", "--reid"])
     audit_line = st.tuples(
-        st.just("audit"), st.sampled_from([str(folder / "gone"), "/dev/null", str(busy), ""]), st.just("--out"), st.just(str(folder / "audit")),
-        st.sampled_from(["--count", "--shown", "--threshold", "--label-columns", "--reid"]), values,
-    ).map(list)  # fmt: skip
+        st.just("audit"), nowhere, st.just("--out"), st.just(str(folder / "audit")), figures, values
+    ).map(list)
     loose = st.lists(
         st.sampled_from(["run", "predict", "audit", "sample"]) | texts, min_size=2, max_size=3
     )

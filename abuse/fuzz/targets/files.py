@@ -47,7 +47,7 @@ def log(folder: Path) -> Target:
 
 
 def decisions(folder: Path) -> Target:
-    """Read tables of decisions and of cleanings, and apply them; the first byte says of which kind."""
+    """Read tables of decisions and of cleanings, and apply them; the first byte tells CSV."""
     imageset = small_set(folder)
     whole = Decisions.of(_opened(folder / "some.sqlite", imageset, 6).since())
     changes = clean(imageset, [parse_strategy("label_pruning:ratio=0.5")]).changes

@@ -3,7 +3,6 @@
 import io
 import struct
 import zlib
-from collections.abc import Callable
 from itertools import product
 from pathlib import Path
 
@@ -65,7 +64,7 @@ def bomb(folder: Path) -> Target:
 
 
 def _look(file: Path, data: bytes) -> bool:
-    ways: tuple[Callable[[], object], ...] = (
+    ways = (
         lambda: read_size(file),
         lambda: read_rgb(file),
         lambda: open_rgb(data, (7, 9)),
@@ -78,7 +77,8 @@ def _look(file: Path, data: bytes) -> bool:
         try:
             way()
         except UnreadableImageError as error:
-            assert error.reason, "there is no reason"
+            if not error.reason:
+                raise
             skipped = True
     load_batch([str(file)], (5, 5))
     return any(problems_of([str(file)])) or skipped
@@ -86,23 +86,7 @@ def _look(file: Path, data: bytes) -> bool:
 
 def _huge(kind: str, mode: str, width: int, height: int) -> bytes:
     if "png" in kind or kind == "ico":
-        deep, colour = {
-            "1": (1, 0),
-            "RGB": (8, 2),
-            "RGBA": (8, 6),
-            "I;16": (16, 0),
-            "P": (8, 3),
-        }.get(mode, (8, 0))
-        channels = {2: 3, 6: 4}.get(colour, 1)
-        parts = [_chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, deep, colour, 0, 0, 0))]
-        if colour == 3:  # noqa: PLR2004 - a palette
-            parts.append(_chunk(b"PLTE", bytes(6)))
-        count = height * (1 + (width * deep * channels + 7) // 8)
-        if width * height > _LEGAL:  # nobody gets so far as to miss the others
-            count = min(count, 1 << 20)
-        if "header" not in kind:
-            parts.append(_chunk(b"IDAT", _zeros(count)))
-        png = b"".join([b"\x89PNG\r\n\x1a\n", *parts, _chunk(b"IEND", b"")])
+        png = _huge_png(mode, width, height, pixels="header" not in kind)
         if kind != "ico":
             return png
         return struct.pack("<HHHBBBBHHII", 0, 1, 1, 16, 16, 0, 0, 1, 32, len(png), 22) + png
@@ -118,13 +102,29 @@ def _huge(kind: str, mode: str, width: int, height: int) -> bytes:
     elif kind == "gif":
         data[6:10] = struct.pack("<HH", width, height)
     else:
-        count = struct.unpack("<H", data[8:10])[0] if data[4:8] == b"\x08\0\0\0" else 0
-        for entry in range(count):
-            at = 10 + 12 * entry
-            tag = struct.unpack("<H", data[at : at + 2])[0]
-            if tag in (256, 257):
-                data[at + 2 : at + 12] = struct.pack("<HII", 4, 1, (width, height)[tag - 256])
+        _set_tiff_size(data, width, height)
     return bytes(data)
+
+
+def _huge_png(mode: str, width: int, height: int, *, pixels: bool) -> bytes:
+    kinds = {"1": (1, 0, 1), "RGB": (8, 2, 3), "RGBA": (8, 6, 4), "I;16": (16, 0, 1)}
+    deep, colour, channels = kinds.get(mode, (8, 0, 1))
+    parts = [_chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, deep, colour, 0, 0, 0))]
+    count = height * (1 + (width * deep * channels + 7) // 8)
+    if width * height > _LEGAL:  # nobody gets so far as to miss the others
+        count = min(count, 1 << 20)
+    if pixels:
+        parts.append(_chunk(b"IDAT", _zeros(count)))
+    return b"".join([b"\x89PNG\r\n\x1a\n", *parts, _chunk(b"IEND", b"")])
+
+
+def _set_tiff_size(data: bytearray, width: int, height: int) -> None:
+    start = struct.unpack("<I", data[4:8])[0]
+    for entry in range(struct.unpack("<H", data[start : start + 2])[0]):
+        at = start + 2 + 12 * entry
+        tag = struct.unpack("<H", data[at : at + 2])[0]
+        if tag in (256, 257):
+            data[at + 2 : at + 12] = struct.pack("<HII", 4, 1, (width, height)[tag - 256])
 
 
 def _chunk(name: bytes, data: bytes) -> bytes:

@@ -2,6 +2,7 @@
 
 import io
 import json
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -89,10 +90,8 @@ def _frames(draw: DrawFn) -> tuple[pd.DataFrame, dict[str, Any]]:
 def _from_frame(folder: Path, frame: pd.DataFrame, options: dict[str, Any]) -> bool:
     root = folder if options["root"] else None
     imageset = ImageSet.from_frame(frame, **{**options, "root": root})
-    try:
+    with suppress(InvalidDataError):
         guess_columns(frame)
-    except InvalidDataError:
-        pass
     imageset.to_parquet(folder / "out")
     again = ImageSet.from_parquet(folder / "out")
     assert again.labels.equals(imageset.labels), "it is not read as it was written"
@@ -126,15 +125,10 @@ class _Reader:
         table_paths(str(self.file), "path")
         skipped = False
         frame = read_table(self.file, ["path"])
-        problems = []
-        for read in (
-            lambda: guess_columns(frame),
-            lambda: find_images(self.file, component_column="kind"),
-        ):
-            try:
-                read()
-            except InvalidDataError as error:
-                problems.append(error)
+        with suppress(InvalidDataError):
+            guess_columns(frame)
+        with suppress(InvalidDataError):
+            find_images(self.file, component_column="kind")
         for missing in ("error", "unknown"):
             imageset, _ = read_images(
                 table=str(self.file),

@@ -56,7 +56,7 @@ class _Line:
         for widget in widgets:
             widget.log.addHandler(self.ear)
             widget.log.propagate = False
-            widget.send = lambda content, buffers=None: self.said.append(content)
+            widget.send = lambda content, *_, **__: self.said.append(content)
 
     def tell(self, place: int, message: Message) -> None:
         widget = self.widgets[place % len(self.widgets)]
