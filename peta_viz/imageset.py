@@ -303,6 +303,8 @@ def heads_of(schema: pa.Schema, file: Path) -> tuple[Head, ...]:
         raise InvalidDataError(str(file), ["it has no heads: peta-viz did not write it"])
     try:
         heads = json.loads(metadata[HEADS_KEY])
+        if not isinstance(heads, list):
+            raise TypeError(f"expected a list, but got {shown(heads)}")  # noqa: TRY301
         return heads_from((head["name"], head["labels"], head["kind"]) for head in heads)
     except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise InvalidDataError(str(file), [f"its heads are none ({in_a_line(error)})"]) from error
