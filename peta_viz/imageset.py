@@ -147,7 +147,15 @@ class ImageSet:
         [True, False]
 
         """
-        frame = frame.set_axis([str(name) for name in frame.columns], axis=1)
+        names = [str(name) for name in frame.columns]
+        problems = [
+            f"the column name {shown(name)} cannot be written: rename it"
+            for name in names
+            if not TEXT.fits(name)
+        ]
+        if problems:
+            raise InvalidDataError("the table", problems)
+        frame = frame.set_axis(names, axis=1)
         texts = [path, *classes, *(c for c in (image_id, subset, person_id) if c)]
         named = [*texts, *labels]
         problems = _frame_problems(
@@ -417,11 +425,6 @@ def _frame_problems(
         problems.append("there is no image in it")
     twice = frame.columns[frame.columns.duplicated()].unique()
     problems += [f"there is more than one column {column!r}" for column in twice]
-    problems += [
-        f"the column name {shown(name)} cannot be written: rename it"
-        for name in frame.columns
-        if not TEXT.fits(name)
-    ]
     if twice.size:
         return problems
     if path in frame.columns and frame[path].isna().any():
