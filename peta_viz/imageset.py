@@ -156,6 +156,11 @@ class ImageSet:
         if problems:
             raise InvalidDataError("the table", problems)
         frame = frame.set_axis(names, axis=1)
+        # Columns of a table without a header are called by numbers.
+        path, labels, classes = str(path), list(map(str, labels)), list(map(str, classes))
+        image_id, subset, person_id = (
+            None if name is None else str(name) for name in (image_id, subset, person_id)
+        )
         texts = [path, *classes, *(c for c in (image_id, subset, person_id) if c)]
         named = [*texts, *labels]
         problems = _frame_problems(
