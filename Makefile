@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 RUN := runs/sample
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format screenshots lab mlflow bench bench-agreement bench-clustering bench-curator bench-gallery bench-quality bench-scale bench-search bench-training bench-vectors faults mutation soak clean
+.PHONY: help demo test check format screenshots lab mlflow bench bench-agreement bench-clustering bench-curator bench-gallery bench-quality bench-scale bench-search bench-training bench-vectors faults mutation soak fuzz clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -87,6 +87,10 @@ faults: $(READY) ## kill, starve and disturb every stage and part of it; about a
 mutation: $(READY) ## what tests do not notice: a sample of changes to the code, for an hour or two
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[mutation]'
 	$(BIN)/python tools/mutation.py
+
+fuzz: $(READY) ## bad input of every kind: 100,000 random cases and an hour of coverage-guided ones
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[fuzz]'
+	$(BIN)/python -m abuse.fuzz --minutes 60 --cases 100000
 
 clean: ## remove the environment and all runs
 	rm -rf $(VENV) runs data/sample

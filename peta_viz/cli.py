@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from peta_viz.errors import InvalidDataError, PetaVizError
+from peta_viz.rules import shown
 
 app = typer.Typer(
     help="See where the labels of near-identical images contradict each other, and clean them.",
@@ -18,6 +19,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
+_DIGITS = 10  # of a seed
 _INPUT, _CLUSTER, _CLEAN, _TRAIN = "Input", "Clustering", "Cleaning", "Training"
 
 
@@ -190,7 +192,7 @@ def run(
         "track": find_spec("mlflow") is not None if track is None else track,
         "cnvrg": cnvrg,
         "seed": seed,
-        **_assignments(set_ or []),
+        **read_assignments(set_ or []),
     }
     _check_engine(parameters)
     from peta_viz.pipeline import run_stages  # noqa: PLC0415 - help should not wait for papermill
@@ -431,12 +433,13 @@ def _names(text: str) -> list[str]:
 
 def _integers(text: str) -> list[int]:
     numbers = _names(text)
-    if not numbers or not all(number.isdecimal() for number in numbers):
-        raise InvalidDataError("--seeds", [f"expected such as 0,1,2, but got {text!r}"])
+    if not numbers or not all(number.isdecimal() and len(number) <= _DIGITS for number in numbers):
+        raise InvalidDataError("--seeds", [f"expected such as 0,1,2, but got {shown(text)}"])
     return sorted({int(number) for number in numbers})
 
 
-def _assignments(texts: list[str]) -> dict[str, Any]:
+def read_assignments(texts: list[str]) -> dict[str, Any]:
+    """Read ``name=value``, a value being a literal of Python or else text."""
     values = {}
     for text in texts:
         name, equals, value = text.partition("=")
@@ -451,5 +454,6 @@ def _literal(text: str) -> Any:
 
     try:
         return ast.literal_eval(text)
-    except (ValueError, SyntaxError):
+    # Of these the last three: a list as a key, and brackets or signs without end.
+    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
         return text

@@ -72,9 +72,18 @@ class DecisionLogError(FileProblemError):
     what = "the decision log "
 
 
+class RequestError(PetaVizError, ValueError):
+    """A widget's front end asked for what there is not; reload the page if it is ours."""
+
+
 class LeakError(PetaVizError):
     """Images that belong together lie on both sides of a split; scores would flatter."""
 
 
 class StageError(PetaVizError):
     """A notebook of a run failed; the message holds the cell's source and the reason."""
+
+
+def in_a_line(error: BaseException) -> str:
+    """Return what an error says in its first line, or its kind where it says nothing."""
+    return next(iter(str(error).strip().splitlines()), "") or type(error).__name__

@@ -11,6 +11,7 @@ import pandas as pd
 from peta_viz.agreement import component_ids
 from peta_viz.imageset import Head, ImageSet
 from peta_viz.metrics import METRICS, Metric, Tally, score, tally_head
+from peta_viz.sources import read_csv
 
 if TYPE_CHECKING:
     from peta_viz.training.data import Targets
@@ -182,8 +183,8 @@ def component_sources(imageset: ImageSet) -> "pd.Series[str]":
 def read_scores(file: str | Path) -> pd.DataFrame:
     """Read what `score_experiments` or `compare_experiments` returned, from a CSV file."""
     numbers = ("value", "difference", "low", "high", "spread")
-    return pd.read_csv(
-        file,
+    return read_csv(
+        Path(file),
         dtype={"component_size": "str", "label": "str"},
         keep_default_na=False,  # a head may be called None
         na_values={name: [""] for name in numbers},

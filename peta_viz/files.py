@@ -4,6 +4,7 @@ import errno
 import hashlib
 import os
 import re
+import stat
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -72,6 +73,22 @@ def _is_alive(process: int) -> bool:
     except PermissionError:  # somebody else's
         return True
     return True
+
+
+def is_file(path: str | Path) -> bool:
+    """Tell whether there is a regular file; a pipe or device is none, nor what cannot be named."""
+    try:
+        return stat.S_ISREG(Path(path).stat().st_mode)
+    except (OSError, ValueError):
+        return False
+
+
+def is_folder(path: str | Path) -> bool:
+    """Tell whether there is a folder; what cannot be named is none."""
+    try:
+        return stat.S_ISDIR(Path(path).stat().st_mode)
+    except (OSError, ValueError):
+        return False
 
 
 def write_text(path: str | Path, text: str) -> None:
@@ -147,7 +164,7 @@ def content_of(paths: Iterable[str]) -> str:
 
     def content(path: str) -> bytes:
         try:
-            return hashlib.sha256(Path(path).read_bytes()).digest()
+            return hashlib.sha256(Path(path).read_bytes()).digest() if is_file(path) else b"-"
         except OSError:
             return b"-"
 

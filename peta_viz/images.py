@@ -4,10 +4,11 @@ import base64
 import io
 import stat
 import struct
+import threading
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, BinaryIO, TypeAlias
 
@@ -23,6 +24,9 @@ Source: TypeAlias = str | Path | bytes | BinaryIO
 
 EXTENSIONS = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
 _MAX_PIXELS = 100_000_000
+_LARGE_PIXELS = 20_000_000
+_ONE_LARGE = threading.RLock()  # two at once would take twice the memory
+_STRIP_ROWS = 64
 _JPEG_QUALITY = 80
 _PILLOW: Any = Image  # Pillow 10 leaves some of its functions without types
 _WIDEST = 4
@@ -137,8 +141,7 @@ def flatten(image: Image.Image) -> Image.Image:
     if image.mode.startswith(("I", "F")):
         upright = _to_8_bits(upright)
     elif image.has_transparency_data:
-        above = upright.convert("RGBA")
-        upright = Image.alpha_composite(Image.new("RGBA", above.size, "white"), above)
+        upright = _over_white(upright if image.mode == "RGBA" else upright.convert("RGBA"))
     flat = upright.convert("RGB")
     flat.info.clear()
     return flat
@@ -279,7 +282,9 @@ def _opened(source: Source, name: str) -> Iterator[Image.Image]:
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             with _file_of(source, name) as file, Image.open(file) as image:
                 check_pixels(name, image.width, image.height)
-                yield image
+                large = image.width * image.height > _LARGE_PIXELS
+                with _ONE_LARGE if large else nullcontext():
+                    yield image
     except UnreadableImageError:
         raise
     # Pillow's decoders raise these and many more on broken files; each is a reason, none is fatal.
@@ -376,11 +381,27 @@ def _to_8_bits(image: Image.Image) -> Any:
     values = np.asarray(image)
     if image.mode.startswith("I;16"):
         return _PILLOW.fromarray((values >> 8).astype(np.uint8))
-    values = np.nan_to_num(values, nan=0.0, posinf=0.0, neginf=0.0)
-    low, high = float(values.min()), float(values.max())
+    grey = np.empty(values.shape, dtype=np.uint8)
+    # Strip by strip: all of a large image as floats would take more memory than anything else.
+    strips = [slice(top, top + _STRIP_ROWS) for top in range(0, len(values), _STRIP_ROWS)]
+    low = min(float(_finite(values[rows]).min()) for rows in strips)
+    high = max(float(_finite(values[rows]).max()) for rows in strips)
     if low >= 0 and high <= 1 and image.mode == "F":
         low, high = 0.0, 1.0
     elif low >= 0 and high <= 255:  # noqa: PLR2004 - these are bytes in wider clothes
         low, high = 0.0, 255.0
-    scaled = (values - low) * (255 / ((high - low) or 1.0))
-    return _PILLOW.fromarray(scaled.round().astype(np.uint8))
+    for rows in strips:
+        scaled = (_finite(values[rows]) - low) * (255 / ((high - low) or 1.0))
+        grey[rows] = scaled.round()
+    return _PILLOW.fromarray(grey)
+
+
+def _finite(values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    return np.nan_to_num(values, nan=0.0, posinf=0.0, neginf=0.0)
+
+
+def _over_white(image: Image.Image) -> Image.Image:
+    """Lay a picture with alpha over white."""
+    white = Image.new("RGB", image.size, "white")
+    white.paste(image, mask=image.getchannel("A"))
+    return white

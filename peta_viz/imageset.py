@@ -2,8 +2,10 @@
 
 import copy
 import json
+import numbers
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from datetime import date
 from pathlib import Path
 from typing import Any, Literal, Self, get_args
 
@@ -14,11 +16,12 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from peta_viz.arrow import HEADS_KEY, cells, label_names, labels_table
-from peta_viz.errors import InvalidDataError
+from peta_viz.errors import InvalidDataError, in_a_line
 from peta_viz.fetching import is_url, local_path
-from peta_viz.files import atomic
+from peta_viz.files import atomic, is_file
 from peta_viz.images import inspect_headers
-from peta_viz.parquet import read_frame, read_table
+from peta_viz.parquet import checked_schema, read_frame, told
+from peta_viz.rules import TEXT, shown
 
 HeadKind = Literal["exclusive", "multiple"]
 
@@ -145,8 +148,25 @@ class ImageSet:
         [True, False]
 
         """
-        named = [path, *labels, *classes, *(c for c in (image_id, subset, person_id) if c)]
-        problems = _frame_problems(frame, named, path=path, labels=labels, classes=classes)
+        names = [str(name) for name in frame.columns]
+        problems = [
+            f"the column name {shown(name)} cannot be written: rename it"
+            for name in names
+            if not TEXT.fits(name)
+        ]
+        if problems:
+            raise InvalidDataError("the table", problems)
+        frame = frame.set_axis(names, axis=1)
+        # Columns of a table without a header are called by numbers.
+        path, labels, classes = str(path), list(map(str, labels)), list(map(str, classes))
+        image_id, subset, person_id = (
+            None if name is None else str(name) for name in (image_id, subset, person_id)
+        )
+        texts = [path, *classes, *(c for c in (image_id, subset, person_id) if c)]
+        named = [*texts, *labels]
+        problems = _frame_problems(
+            frame, named, texts=texts, path=path, labels=labels, classes=classes
+        )
         if problems:
             raise InvalidDataError("the table", problems)
 
@@ -178,7 +198,7 @@ class ImageSet:
         others = [c for c in frame.columns if c not in {*named, *images.columns}]
         extra = frame[others].set_axis(index)
         mixed = [name for name in extra.columns if pd.api.types.is_object_dtype(extra[name])]
-        images = images.join(extra.astype(dict.fromkeys(mixed, "str")))
+        images = images.join(extra.assign(**{name: in_words(extra[name]) for name in mixed}))
         if heads is None:
             heads = [Head("labels", tuple(labels))] if labels else []
         return cls(images, values.set_axis(index), known.set_axis(index), (*heads, *class_heads))
@@ -263,16 +283,19 @@ class ImageSet:
 
         """
         folder = Path(folder)
-        lacks = [f for f in ("images", "labels") if not (folder / f"{f}.parquet").is_file()]
+        lacks = [f for f in ("images", "labels") if not is_file(folder / f"{f}.parquet")]
         if lacks:
             words = f"there is no {lacks[0]}.parquet: run 01_components for it, or name another"
             raise InvalidDataError(f"the run folder {folder}", [words])
-        table = read_table(folder / "labels.parquet")
-        heads = heads_of(table.schema, folder / "labels.parquet")
         images = read_frame(folder / "images.parquet")
-        names = label_names(table.schema)
-        index = table.drop_columns(names).to_pandas().index
-        labels, known = cells(table.select(names))
+        file = folder / "labels.parquet"
+        with told(file):
+            checked_schema(file)
+            table = pq.read_table(file)
+            heads = heads_of(table.schema, file)
+            names = label_names(table.schema)
+            index = table.drop_columns(names).to_pandas().index
+            labels, known = cells(table.select(names))
         return cls(
             images=images,
             labels=pd.DataFrame(labels, index, names, copy=False),
@@ -293,8 +316,30 @@ def heads_of(schema: pa.Schema, file: Path) -> tuple[Head, ...]:
     metadata = schema.metadata or {}
     if HEADS_KEY not in metadata:
         raise InvalidDataError(str(file), ["it has no heads: peta-viz did not write it"])
-    heads = json.loads(metadata[HEADS_KEY])
-    return tuple(Head(head["name"], tuple(head["labels"]), head["kind"]) for head in heads)
+    try:
+        heads = json.loads(metadata[HEADS_KEY])
+        if not isinstance(heads, list):
+            raise TypeError(f"expected a list, but got {shown(heads)}")  # noqa: TRY301
+        return heads_from((head["name"], head["labels"], head["kind"]) for head in heads)
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
+        raise InvalidDataError(str(file), [f"its heads are none ({in_a_line(error)})"]) from error
+
+
+def heads_from(told: Iterable[tuple[Any, Any, Any]]) -> tuple[Head, ...]:
+    """Return heads as a file tells them: name, labels and kind of each.
+
+    Raises
+    ------
+    TypeError
+        If a name or label is no text, or there is no such kind.
+
+    """
+    heads = tuple(Head(name, tuple(labels), kind) for name, labels, kind in told)
+    for head in heads:
+        odd = [one for one in (head.name, *head.labels) if not isinstance(one, str)]
+        if odd or head.kind not in get_args(HeadKind):
+            raise TypeError(f"expected a name, labels and a kind, but got {shown(head)}")
+    return heads
 
 
 def _table_problems(imageset: ImageSet) -> list[str]:
@@ -373,6 +418,7 @@ def _frame_problems(
     frame: pd.DataFrame,
     named: Sequence[str],
     *,
+    texts: Sequence[str],
     path: str,
     labels: Sequence[str],
     classes: Sequence[str],
@@ -386,10 +432,19 @@ def _frame_problems(
         problems.append("there is no image in it")
     twice = frame.columns[frame.columns.duplicated()].unique()
     problems += [f"there is more than one column {column!r}" for column in twice]
-    if path in frame.columns and not twice.size and frame[path].isna().any():
+    if twice.size:
+        return problems
+    if path in frame.columns and frame[path].isna().any():
         problems.append(f"column {path!r} is empty in {int(frame[path].isna().sum())} rows")
+    for column in dict.fromkeys(name for name in texts if name in frame.columns):
+        odd = frame[column][~_is_wordy(frame[column])]
+        if len(odd):
+            problems.append(
+                f"column {column!r} must hold text, but has {shown(odd.iloc[0])} "
+                f"in row {odd.index[0]!r}"
+            )
     if not labels and not classes:
-        yes_no = [str(c) for c in frame.columns if c != path and _is_yes_no(frame[c])]
+        yes_no = [str(c) for c in frame.columns if c != path and is_yes_no(frame[c])]
         hint = f"; these look like labels: {', '.join(yes_no)}" if yes_no else ""
         problems.append(f"no label is named (labels=… or classes=…){hint}")
     return problems
@@ -400,8 +455,46 @@ def _text(column: "pd.Series[Any]", empty: "str | pd.Series[str]") -> "np.ndarra
     return column.astype("string").fillna(empty).to_numpy(dtype=object)
 
 
-def _is_yes_no(column: "pd.Series[Any]") -> bool:
-    return bool(column.isin([True, False]).all())
+def _is_wordy(column: "pd.Series[Any]") -> "np.ndarray[Any, np.dtype[np.bool_]]":
+    """Tell which cells are text, or can be written as one, or are empty."""
+    if not pd.api.types.is_object_dtype(column):
+        return np.ones(len(column), dtype=bool)
+    kinds = (str, numbers.Number, np.bool_, date, pd.Timedelta)
+    return np.array(
+        [
+            (isinstance(cell, kinds) and _is_sound(cell)) or cell is None or cell is pd.NA
+            for cell in column
+        ],
+        dtype=bool,
+    )
+
+
+def _is_sound(cell: Any) -> bool:
+    return not isinstance(cell, str) or cell.encode("utf-8", "replace").decode() == cell
+
+
+def in_words(column: "pd.Series[Any]") -> "pd.Series[str]":
+    """Return a column of any objects as text that can be written; what is empty stays so."""
+    if not pd.api.types.is_object_dtype(column):
+        return column.astype("str")
+    words = [
+        None if cell is None or cell is pd.NA else str(cell).encode("utf-8", "replace").decode()
+        for cell in column
+    ]
+    return pd.Series(words, index=column.index, dtype="str")
+
+
+def _yes(column: "pd.Series[Any]", value: bool) -> "np.ndarray[Any, np.dtype[np.bool_]]":  # noqa: FBT001
+    """Tell which cells say yes, or no: True or 1, False or 0."""
+    if not pd.api.types.is_object_dtype(column):
+        return column.isin([value]).to_numpy(dtype=bool)
+    kinds = (numbers.Real, np.bool_)
+    return np.array([isinstance(cell, kinds) and cell == value for cell in column], dtype=bool)
+
+
+def is_yes_no(column: "pd.Series[Any]") -> bool:
+    """Tell whether every cell is True or False, 1 or 0."""
+    return bool((_yes(column, True) | _yes(column, False)).all())
 
 
 def _empty_cells(frame: pd.DataFrame, columns: Sequence[str]) -> list[tuple[str, int]]:
@@ -443,14 +536,15 @@ def _label_matrices(
     for column in labels:
         given = frame[column]
         known[column] = given.notna().to_numpy()
-        odd = given[given.notna() & ~given.isin([True, False])]
+        yes = _yes(given, True)
+        odd = given[given.notna().to_numpy() & ~yes & ~_yes(given, False)]
         if len(odd):
             problems.append(
                 f"column {column!r} must hold yes and no (True/False or 1/0), "
-                f"but has {odd.iloc[0]!r} in row {odd.index[0]!r}"
+                f"but has {shown(odd.iloc[0])} in row {odd.index[0]!r}"
                 + (f" and {len(odd) - 1} more" if len(odd) > 1 else "")
             )
-        values[column] = given.isin([True]).to_numpy()
+        values[column] = yes
     for column in classes:
         given = frame[column].astype("string")
         names = {f"{column}={value}": value for value in sorted(given.dropna().unique())}

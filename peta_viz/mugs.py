@@ -97,16 +97,16 @@ def _draw_all(folder: Path, rng: np.random.Generator) -> None:
         picture = _draw(mug)
         photos = int(rng.choice([1, 2, 3, 4, 5], p=[0.2, 0.2, 0.25, 0.2, 0.15]))
         for photo in range(photos):
-            row = {"file": f"photos/{number:03d}-{photo}.jpg", "product": f"mug {number}"}
-            row |= mug.row()
+            name = f"photos/{number:03d}-{photo}.jpg"
+            row: dict[str, Any] = {"file": name, "product": f"mug {number}", **mug.row()}
             if photo == 0 and photos > 2 and rng.random() < 0.2:  # noqa: PLR2004
                 column = str(rng.choice(["colour", "pattern", "has_handle"]))
-                truth.append((row["file"], column, row[column]))
+                truth.append((name, column, row[column]))
                 row[column] = _mistaken(row[column], rng)
             elif rng.random() < 0.05:  # noqa: PLR2004
                 row[str(rng.choice(["has_handle", "has_saucer"]))] = None
             rows.append(row)
-            with atomic(folder / row["file"]) as partial:
+            with atomic(folder / name) as partial:
                 near_copy(picture, rng).save(partial, "JPEG", quality=92)
     _cut_off(folder / rows[-1]["file"])
     with atomic(folder / TABLE) as partial:

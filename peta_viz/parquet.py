@@ -4,7 +4,8 @@ An Arrow type may name an extension that somebody registered, and Ray registers 
 are pickles: in a process that has Ray, a table with it would run what its writer wants.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -12,15 +13,38 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from peta_viz.errors import InvalidDataError
+from peta_viz.errors import InvalidDataError, in_a_line
+from peta_viz.files import is_file
 
 _TRUSTED = ("pyarrow", "pandas")  # whose extensions are kinds of numbers and texts
 
 
 def read_frame(file: str | Path, **options: Any) -> pd.DataFrame:
-    """Read a Parquet file as pandas does; see `checked_schema` for what is refused."""
-    checked_schema(file)
-    return pd.read_parquet(file, **options)
+    """Read a Parquet file as a frame.
+
+    Raises
+    ------
+    InvalidDataError
+        If there is no such file, it is damaged or something else, or as `checked_schema`.
+
+    """
+    with told(file):
+        checked_schema(file)
+        return pd.read_parquet(file, **options)
+
+
+@contextmanager
+def told(file: str | Path) -> Iterator[None]:
+    """Say which Parquet file cannot be read, whatever Arrow or pandas raise of it."""
+    if not is_file(file):
+        raise InvalidDataError(str(file), ["there is no such file"])
+    try:
+        yield
+    except InvalidDataError:
+        raise
+    except Exception as error:
+        words = f"it cannot be read ({in_a_line(error)}): is it a Parquet file, and whole?"
+        raise InvalidDataError(str(file), [words]) from error
 
 
 def read_table(

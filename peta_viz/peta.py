@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from peta_viz.errors import InvalidDataError
+from peta_viz.files import is_file, is_folder
 from peta_viz.images import EXTENSIONS, inspect_headers
 from peta_viz.imageset import Head, HeadKind, ImageSet
 
@@ -203,11 +204,11 @@ def _scan(root: str | Path, subsets: Sequence[str] | None) -> list[_Part]:
 
 def _release_folder(root: Path) -> Path:
     for folder in (root, root / "PETA dataset"):
-        if folder.is_dir() and any((p / "archive").is_dir() for p in folder.iterdir()):
+        if is_folder(folder) and any((p / "archive").is_dir() for p in folder.iterdir()):
             return folder
     expected = "expected folders such as VIPeR/archive with images and a Label.txt in it"
     came = "the folder does not exist"
-    if root.is_dir():
+    if is_folder(root):
         inside = sorted(p.name for p in root.iterdir())[:5]
         came = f"found {', '.join(inside)}" if inside else "the folder is empty"
         if "archive" in inside or "Label.txt" in inside:
@@ -218,7 +219,7 @@ def _release_folder(root: Path) -> Path:
 def _read_label_file(
     file: Path,
 ) -> tuple[dict[str, list[str]], dict[str, list[str]], list[str]]:
-    if not file.is_file():
+    if not is_file(file):
         return {}, {}, [f"{file}: it is missing; expected one row 'KEY label label …' per person"]
     rows: dict[str, list[str]] = {}
     repeated: dict[str, list[str]] = {}

@@ -22,6 +22,7 @@ from peta_viz.curation.reading import decisions_of_run
 from peta_viz.errors import InvalidDataError, StageError
 from peta_viz.evaluation import read_scores
 from peta_viz.files import alone, disk_told, write_text
+from peta_viz.parameters import check_parameters
 from peta_viz.report import notebook_to_html, read_notes, write_index
 from peta_viz.sources import table_paths
 from peta_viz.tracking import OnlyCnvrgLines, Tracker
@@ -107,7 +108,7 @@ def run_stages(
     Raises
     ------
     InvalidDataError
-        If no notebook has a parameter of that name.
+        If no notebook has a parameter of that name, or none that could take the value.
     StageError
         If a cell fails; the message holds its source and the reason. If images or tables that
         the run reads change or vanish in the midst of a stage.
@@ -122,6 +123,7 @@ def run_stages(
     given = {**parameters, "out": ".."}
     accepted = {stage.name: known_parameters(stage.name) for stage in STAGES}
     _refuse_unknown(given, {name for names in accepted.values() for name in names})
+    check_parameters(given)
     _refuse_foreign_notebooks(out)
     with disk_told(out), alone(out, "run"):
         (out / "stages").mkdir(exist_ok=True)
@@ -135,7 +137,7 @@ def run_stages(
             stamp = _stamp(stage, own, stamp)
             if stage.reads_decisions or own.get("cleaned_by") == "people":
                 stamp = _with_decisions(stamp, out)
-            done = None if fresh else _finished(out, stage, stamp)
+            done = None if fresh else finished_seconds(out, stage, stamp)
             if done is None:
                 for later in STAGES[number:]:
                     _marker(out, later).unlink(missing_ok=True)
@@ -262,14 +264,16 @@ def _marker(out: Path, stage: Stage) -> Path:
     return out / "stages" / f"{stage.name}.json"
 
 
-def _finished(out: Path, stage: Stage, stamp: str) -> float | None:
+def finished_seconds(out: Path, stage: Stage, stamp: str) -> float | None:
     """Return the seconds a stage took, if it was done with this stamp and its tables are there."""
     try:
         marker = json.loads(_marker(out, stage).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        told, seconds = marker["stamp"], float(marker["seconds"])
+    # What no stage wrote is no marker.
+    except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError):
         return None
     there = all((out / name).exists() for name in stage.outputs)
-    return float(marker["seconds"]) if there and marker.get("stamp") == stamp else None
+    return seconds if there and told == stamp else None
 
 
 def _stamp(stage: Stage, parameters: Mapping[str, Any], before: str) -> str:

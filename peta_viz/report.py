@@ -9,8 +9,9 @@ import nbformat
 import pandas as pd
 from nbconvert import HTMLExporter
 
+from peta_viz.errors import InvalidDataError
 from peta_viz.evaluation import difference_words, headline_words, read_scores
-from peta_viz.files import write_text
+from peta_viz.files import is_file, write_text
 from peta_viz.imageset import ImageSet
 from peta_viz.markup import POLICY, templates
 from peta_viz.parquet import read_frame
@@ -141,4 +142,13 @@ def write_index(
 def read_notes(folder: str | Path) -> list[str]:
     """Return the warnings that the stages left in ``notes.json``."""
     file = Path(folder) / "notes.json"
-    return list(json.loads(file.read_text(encoding="utf-8"))) if file.is_file() else []
+    if not is_file(file):
+        return []
+    try:
+        notes = json.loads(file.read_bytes())
+    except (ValueError, RecursionError):
+        notes = None
+    if not isinstance(notes, list) or not all(isinstance(note, str) for note in notes):
+        words = "it is no list of texts: remove it, and the next run writes it anew"
+        raise InvalidDataError(str(file), [words])
+    return notes

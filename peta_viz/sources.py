@@ -6,9 +6,10 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from peta_viz.errors import InvalidDataError
+from peta_viz.errors import InvalidDataError, in_a_line
+from peta_viz.files import is_file, is_folder
 from peta_viz.images import EXTENSIONS
-from peta_viz.imageset import ImageSet, resolve_paths
+from peta_viz.imageset import ImageSet, in_words, is_yes_no, resolve_paths
 from peta_viz.parquet import read_frame
 from peta_viz.peta import peta_summary, read_peta
 
@@ -88,12 +89,11 @@ def guess_columns(frame: pd.DataFrame) -> tuple[str, list[str], list[str]]:
         If no column looks like image files, or none like labels.
 
     """
+    frame = frame.loc[:, ~frame.columns.duplicated()]
     texts = [n for n in frame.columns if not pd.api.types.is_numeric_dtype(frame[n])]
-    given = {n: frame[n].dropna().astype("str") for n in texts}
+    given = {n: in_words(frame[n].dropna()) for n in texts}
     files = [n for n in texts if given[n].str.lower().str.endswith(tuple(EXTENSIONS)).mean() > 0.5]  # noqa: PLR2004
-    labels = [
-        n for n in frame.columns if frame[n].notna().any() and frame[n].dropna().isin([0, 1]).all()
-    ]
+    labels = [n for n in frame.columns if frame[n].notna().any() and is_yes_no(frame[n].dropna())]
     classes = [
         n
         for n in texts
@@ -113,7 +113,7 @@ def guess_columns(frame: pd.DataFrame) -> tuple[str, list[str], list[str]]:
 def table_paths(table: str, path_column: str) -> list[str]:
     """Return the paths a table names, or nothing where it cannot be read."""
     try:
-        return read_table(Path(table), [path_column])[path_column].dropna().astype("str").tolist()
+        return in_words(read_table(Path(table), [path_column])[path_column].dropna()).tolist()
     except (InvalidDataError, KeyError):
         return []
 
@@ -150,7 +150,7 @@ def find_images(
 
     """
     source = Path(source)
-    if source.is_dir():
+    if is_folder(source):
         files = sorted(f for f in source.rglob("*") if f.suffix.lower() in EXTENSIONS)
         return list(map(str, files)), None
     frame = read_table(source, [path_column, component_column])
@@ -166,7 +166,7 @@ def find_images(
         if frame[name].isna().any()
     ]
     if not problems:
-        names = frame[path_column].astype("str")
+        names = in_words(frame[path_column])
         paths, outside = resolve_paths(names, source.parent if root is None else root)
         problems = [f"{name!r} leads out of the folder of the images" for name in outside]
     if problems:
@@ -178,12 +178,29 @@ def read_table(file: Path, text_columns: Sequence[str | None] = ()) -> pd.DataFr
     """Read a table; in a CSV the named columns are text as it stands, and only "" is empty."""
     if file.suffix.lower() not in (".csv", ".parquet"):
         raise InvalidDataError(str(file), ["a table is one of .csv, .parquet"])
-    if not file.is_file():
+    if not is_file(file):
+        raise InvalidDataError(str(file), ["there is no such file"])
+    if file.suffix.lower() == ".parquet":
+        return read_frame(file)
+    types = {column: "str" for column in text_columns if column}
+    return read_csv(file, dtype=types, keep_default_na=False, na_values=[""])
+
+
+def read_csv(file: Path, **options: Any) -> pd.DataFrame:
+    """Read a CSV file with pandas' options.
+
+    Raises
+    ------
+    InvalidDataError
+        If there is no such file, or it cannot be read.
+
+    """
+    if not is_file(file):
         raise InvalidDataError(str(file), ["there is no such file"])
     try:
-        if file.suffix.lower() == ".parquet":
-            return read_frame(file)
-        types = {column: "str" for column in text_columns if column}
-        return pd.read_csv(file, dtype=types, keep_default_na=False, na_values=[""])
-    except (ValueError, OSError) as error:
-        raise InvalidDataError(str(file), [f"it cannot be read ({error})"]) from error
+        frame: pd.DataFrame = pd.read_csv(file, **options)
+    # pandas raises many kinds; each is a reason.
+    except Exception as error:
+        words = f"it cannot be read ({in_a_line(error)}): is it a CSV file in UTF-8?"
+        raise InvalidDataError(str(file), [words]) from error
+    return frame

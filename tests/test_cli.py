@@ -4,7 +4,8 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
-from peta_viz.cli import app
+from peta_viz.cli import app, read_assignments
+from peta_viz.errors import InvalidDataError
 from peta_viz.sample import RELEASE
 from tests.conftest import run_cli
 
@@ -69,3 +70,37 @@ def test_predict_says_what_is_wrong(tmp_path):
 def test_seeds_are_numbers(tmp_path):
     done = run_cli("run", "--out", tmp_path, "--seeds", "0,one", check=False)
     assert "expected such as 0,1,2, but got '0,one'" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("a=1", 1),
+        ("a=[1, 'b']", [1, "b"]),
+        ("a=many", "many"),
+        ("a=", ""),
+        ("a==", "="),
+        ("a={[]: 1}", "{[]: 1}"),
+        ("a=" + "(" * 500, "(" * 500),
+        ("a=" + "-" * 20_000 + "1", "-" * 20_000 + "1"),
+        ("a=" + "9" * 5_000, "9" * 5_000),
+    ],
+)
+def test_an_assignment_is_a_literal_or_text(text, value):
+    assert read_assignments([text]) == {"a": value}
+
+
+@pytest.mark.parametrize("seeds", ["9" * 5_000, "1.5", "", "-1", "\u00b2"])
+def test_seeds_that_are_none_are_told_in_few_words(seeds, tmp_path):
+    done = CliRunner().invoke(app, ["run", "--out", str(tmp_path / "out"), "--seeds", seeds])
+    assert isinstance(done.exception, InvalidDataError)
+    assert len(str(done.exception)) < 300
+
+
+def test_a_value_that_does_not_fit_is_refused_before_any_work(tmp_path):
+    line = ["run", "--root", str(tmp_path), "--out", str(tmp_path / "out"), "--set", "epochs=many"]
+    done = CliRunner().invoke(app, line)
+    assert "epochs must be a whole number from 1 to 1000000, or None, but is 'many'" in str(
+        done.exception
+    )
+    assert not (tmp_path / "out" / "notebooks").exists()

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from peta_viz.errors import BusyError, DiskError
-from peta_viz.files import alone, atomic, disk_told, write_text
+from peta_viz.files import alone, atomic, content_of, disk_told, is_file, is_folder, write_text
 
 
 def test_the_old_file_stays_until_the_new_one_is_whole(tmp_path):
@@ -83,3 +83,20 @@ def test_two_at_once_are_refused_and_a_claim_dies_with_its_process(tmp_path):
         holder.send_signal(signal.SIGKILL)
     with alone(folder, "run"):
         pass
+
+
+def test_only_a_regular_file_is_a_file(tmp_path):
+    (tmp_path / "a").write_text("a")
+    (tmp_path / "link").symlink_to("a")
+    (tmp_path / "loop").symlink_to("loop")
+    os.mkfifo(tmp_path / "pipe")
+    names = ["a", "link", "loop", "pipe", "gone", ".", "x" * 300, "a\0b"]
+    assert [name for name in names if is_file(tmp_path / name)] == ["a", "link"]
+    assert [name for name in names if is_folder(tmp_path / name)] == ["."]
+    assert not is_file("/dev/zero")
+
+
+@pytest.mark.parametrize("name", ["pipe", "/dev/zero"])
+def test_what_never_ends_has_no_content(tmp_path, name):
+    os.mkfifo(tmp_path / "pipe")
+    assert content_of([str(tmp_path / name)]) == content_of([str(tmp_path / "gone")])

@@ -1,6 +1,8 @@
 import io
 import os
+import threading
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pandas as pd
@@ -286,3 +288,44 @@ def test_a_thumbnail_carries_nothing_but_pixels(write_image):
     assert b"home" not in jpeg
     assert b"Exif" not in jpeg
     assert Image.open(io.BytesIO(jpeg)).size == (8, 16)
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA", "PA"])
+def test_what_is_half_transparent_is_laid_over_white(mode, tmp_path):
+    shades = np.arange(256, dtype=np.uint8)
+    cells = np.dstack([*np.meshgrid(shades, shades), np.full((256, 256), 77, np.uint8)])
+    colour, alpha = Image.fromarray(cells), Image.fromarray(cells[..., 1])
+    picture = colour.convert("L" if mode == "LA" else "RGB").convert("RGBA")
+    picture.putalpha(alpha)
+    whole = picture if mode == "PA" else picture.convert(mode)
+    whole.save(tmp_path / "a.png")
+    white = Image.new("RGBA", picture.size, "white")
+    expected = np.asarray(Image.alpha_composite(white, picture).convert("RGB"), dtype=int)
+    assert abs(read_rgb(tmp_path / "a.png") - expected).max() <= 1
+
+
+def test_wide_grey_is_stretched_alike_from_top_to_bottom(tmp_path):
+    values = np.linspace(-7, 1000, 300, dtype=np.float32)[:, None].repeat(3, axis=1)
+    values[17, 1] = np.nan
+    Image.fromarray(values).save(tmp_path / "a.tif")
+    grey = read_rgb(tmp_path / "a.tif")[..., 0]
+    clean = np.nan_to_num(values, nan=0.0)
+    assert np.array_equal(grey, ((clean + 7) * (255 / 1007)).round().astype(np.uint8))
+
+
+def test_large_images_are_decoded_one_at_a_time(tmp_path, monkeypatch):
+    Image.new("RGB", (4, 4)).save(tmp_path / "a.png")
+    monkeypatch.setattr(images, "_LARGE_PIXELS", 15)
+    begun = threading.Event()
+
+    def decode():
+        begun.set()
+        return read_rgb(tmp_path / "a.png")
+
+    with ThreadPoolExecutor() as pool:
+        with images._ONE_LARGE:
+            waiting = pool.submit(decode)
+            begun.wait()
+            with pytest.raises(TimeoutError):
+                waiting.result(0.3)
+        assert waiting.result(60).shape == (4, 4, 3)

@@ -3,8 +3,10 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 
+from peta_viz.arrow import HEADS_KEY
 from peta_viz.errors import InvalidDataError
 from peta_viz.imageset import Head, ImageSet, resolve_paths
 from peta_viz.stills import show_images
@@ -412,3 +414,43 @@ def test_the_first_of_many_is_named(make_set, table):
     four = pd.concat([table, table.assign(id="s")], ignore_index=True)
     with pytest.raises(InvalidDataError, match="but 2 values repeat, such as 'r'"):
         ImageSet.from_frame(four, path="file", labels=["cat"], image_id="id")
+
+
+@pytest.mark.parametrize("cell", [b"\xff", [1], {"a": 1}, "\ud800", object()])
+@pytest.mark.parametrize("column", ["file", "colour", "camera", "cat", "extra"])
+def test_a_cell_that_is_no_text_and_no_yes_or_no_is_named(table, column, cell, tmp_path):
+    odd = table.assign(extra="x").astype({column: "O"})
+    odd.at[1, column] = cell
+    options = {"path": "file", "labels": ["cat"], "classes": ["colour"], "person_id": "camera"}
+    if column == "extra":  # nobody asked for it, so that it is only kept, as text
+        made = ImageSet.from_frame(odd, **options)
+        made.to_parquet(tmp_path)
+        assert isinstance(ImageSet.from_parquet(tmp_path).images["extra"].iloc[1], str)
+        return
+    with pytest.raises(InvalidDataError, match=f"column '{column}' must hold .* in row 1"):
+        ImageSet.from_frame(odd, **options)
+
+
+def test_columns_of_one_name_or_of_none_that_can_be_written_are_named(table):
+    twice = pd.concat([table, table[["dog"]]], axis=1)
+    with pytest.raises(InvalidDataError, match="more than one column 'dog'"):
+        ImageSet.from_frame(twice, path="file")
+    odd = table.set_axis(pd.Index([*table.columns[:-1], "\ud800"], dtype="O"), axis=1)
+    with pytest.raises(InvalidDataError, match="cannot be written: rename it"):
+        ImageSet.from_frame(odd, path="file", labels=["cat"])
+    numbered = table.rename(columns={"camera": 5, "dog": 6})
+    made = ImageSet.from_frame(numbered, path="file", labels=["cat", 6])
+    assert made.labels.columns.tolist() == ["cat", "6"]
+    assert made.images["5"].tolist() == [1, 2, 2]
+
+
+@pytest.mark.parametrize("heads", ["[", "{}", "[1]", '[{"name": 1}]', "[[]]", "[" * 5_000])
+def test_heads_that_are_none_are_told(table, tmp_path, heads):
+    made = ImageSet.from_frame(table, path="file", labels=["cat"])
+    made.to_parquet(tmp_path)
+    file = tmp_path / "labels.parquet"
+    labels = pq.read_table(file)
+    told = {**labels.schema.metadata, HEADS_KEY: heads.encode()}
+    pq.write_table(labels.replace_schema_metadata(told), file)
+    with pytest.raises(InvalidDataError):
+        ImageSet.from_parquet(tmp_path)

@@ -22,7 +22,7 @@ from peta_viz.evaluation import headline, read_scores
 from peta_viz.files import alone
 from peta_viz.imageset import ImageSet
 from peta_viz.peta import read_peta
-from peta_viz.pipeline import STAGES, known_parameters, run_stages
+from peta_viz.pipeline import STAGES, finished_seconds, known_parameters, run_stages
 from peta_viz.sample import RELEASE
 from peta_viz.splitting import side_of
 from peta_viz.tracking import tracking_uri
@@ -291,3 +291,17 @@ def test_notebooks_that_no_run_made_are_not_replaced(tmp_path):
     with pytest.raises(InvalidDataError, match="choose another --out"):
         run_stages(tmp_path, {"root": "x"})
     assert notebook.read_text() == "mine"
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "{", "[1, 2]", "1", '{"stamp": "s"}', '{"stamp": "s", "seconds": "x"}', "[" * 5_000],
+)
+def test_a_marker_that_no_stage_wrote_is_none(tmp_path, text):
+    stage = STAGES[-1]
+    marker = tmp_path / "stages" / f"{stage.name}.json"
+    marker.parent.mkdir()
+    marker.write_text(text)
+    assert finished_seconds(tmp_path, stage, "s") is None
+    marker.write_text('{"stamp": "s", "seconds": 1.5}')
+    assert finished_seconds(tmp_path, stage, "s") == 1.5

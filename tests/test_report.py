@@ -2,8 +2,10 @@ import shutil
 
 import nbformat
 import pandas as pd
+import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
+from peta_viz.errors import InvalidDataError
 from peta_viz.evaluation import difference_words, headline_words, read_scores
 from peta_viz.markup import POLICY
 from peta_viz.report import notebook_to_html, read_notes, write_index
@@ -90,3 +92,10 @@ def test_figures_of_an_earlier_sample_are_not_shown(run_folder, tmp_path):
 
 def test_no_notes_are_no_notes(tmp_path):
     assert read_notes(tmp_path) == []
+
+
+@pytest.mark.parametrize("text", ["", "{", '{"a": 1}', "[1]", "[" * 5_000, "\xff"])
+def test_notes_that_are_no_texts_are_told(tmp_path, text):
+    (tmp_path / "notes.json").write_bytes(text.encode("latin-1"))
+    with pytest.raises(InvalidDataError, match="remove it"):
+        read_notes(tmp_path)

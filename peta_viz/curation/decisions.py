@@ -23,10 +23,12 @@ from peta_viz.curation.acts import (
     Ledger,
     normal_time,
 )
+from peta_viz.curation.log import DamagedError, ids_from
 from peta_viz.errors import InvalidDataError
 from peta_viz.files import atomic
 from peta_viz.imageset import ImageSet
 from peta_viz.parquet import read_frame
+from peta_viz.sources import read_csv
 
 Rows = np.ndarray[Any, np.dtype[np.int64]]
 COLUMNS = {
@@ -94,7 +96,7 @@ class Decisions:
         if path.suffix == ".parquet":
             table = read_frame(path)
         else:
-            table = pd.read_csv(path, dtype="str", keep_default_na=False)
+            table = read_csv(path, dtype="str", keep_default_na=False)
         return cls.from_table(table, str(path))
 
     @classmethod
@@ -104,12 +106,12 @@ class Decisions:
         if absent:
             raise InvalidDataError(name, [f"the columns {', '.join(absent)} are missing"])
         typed = table[list(COLUMNS)].copy()
-        typed["probability"] = pd.to_numeric(typed["probability"].replace("", np.nan))
-        for column in ("blind", "settles"):
-            typed[column] = typed[column].astype("str").isin(["True", "1"])
         try:
+            typed["probability"] = pd.to_numeric(typed["probability"].replace("", np.nan))
+            for column in ("blind", "settles"):
+                typed[column] = typed[column].astype("str").isin(["True", "1"])
             typed = typed.astype(COLUMNS)
-        except (ValueError, TypeError) as error:
+        except (ValueError, TypeError, OverflowError) as error:
             raise InvalidDataError(name, [str(error)]) from error
         problems = _problems(typed)
         if problems:
@@ -371,6 +373,11 @@ def _problems(table: pd.DataFrame) -> list[str]:
         if odd:
             words = ", ".join(map(repr, odd))
             problems.append(f"the field {field} holds {words}, not {', '.join(allowed)}")
+    for text in table["images"].unique():
+        try:
+            ids_from(text)
+        except DamagedError as error:
+            problems.append(str(error))
     twice = changed.duplicated(["id", "image_id", "field", "label"])
     if twice.any():
         problems.append(f"{int(twice.sum())} rows change a cell that their act changed before")
@@ -387,7 +394,7 @@ def _entry(rows: pd.DataFrame) -> Entry:
     act = Act(
         first["kind"],
         int(first["component_id"]),
-        tuple(json.loads(first["images"])),
+        ids_from(first["images"]),
         tuple(changes),
         settles=bool(first["settles"]),
         target=first["target"],

@@ -10,8 +10,20 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, cast
 
-from peta_viz.curation.acts import Act, Cell, Change, Entry, Kind, normal_time, undo_stacks
+from peta_viz.curation.acts import (
+    FIELDS,
+    KINDS,
+    Act,
+    Cell,
+    Change,
+    Entry,
+    Kind,
+    normal_time,
+    undo_stacks,
+)
 from peta_viz.errors import DecisionLogError
+from peta_viz.files import is_file, is_folder
+from peta_viz.rules import shown
 
 FORMAT = 1
 _APPLICATION = 0x70657461  # "peta": what kind of SQLite file it is
@@ -98,8 +110,10 @@ class DecisionLog:
 
     def __init__(self, path: str | Path, *, make: bool = True) -> None:
         self.path = Path(path).absolute()
+        with _told(self.path):
+            _check_place(self.path)
         if make and not _is_there(self.path):
-            if not self.path.parent.is_dir():
+            if not is_folder(self.path.parent):
                 # A new one there would look like all work being lost.
                 raise DecisionLogError(self.path, f"there is no folder {self.path.parent}")
             with self._transaction(mode="rwc") as database:
@@ -201,7 +215,7 @@ class DecisionLog:
             if not found or (expected and found[-1] != expected):
                 return None
             component_id, images = database.execute(_PLACE_OF, (found[-1],)).fetchone()
-            images = tuple(json.loads(images))
+            images = ids_from(images)
             return _insert(
                 database, Act(kind, component_id, images, target=found[-1], **where), person
             )
@@ -233,6 +247,18 @@ class DecisionLog:
                 database.close()  # which takes back what was not committed
 
 
+def _check_place(path: Path) -> None:
+    """Refuse what SQLite would wait for, or what cannot be named."""
+    if "\0" in str(path):
+        raise DecisionLogError(shown(str(path)), "no file can be called so: choose another name")
+    if path.exists() and not is_file(path):
+        raise DecisionLogError(path, "it is no regular file: name another")
+
+
+class DamagedError(Exception):
+    """What stands in the file is not what peta-viz writes."""
+
+
 def _is_there(path: Path) -> bool:
     """Tell whether there is a file with something in it: an empty one was never finished."""
     try:
@@ -256,6 +282,8 @@ def _told(path: Path) -> Iterator[None]:
         raise DecisionLogError(path, found[0] if found else str(error)) from error
     except OSError as error:
         raise DecisionLogError(path, error.strerror or str(error)) from error
+    except DamagedError as error:
+        raise DecisionLogError(path, f"{_REASONS['SQLITE_CORRUPT']} ({error})") from error
 
 
 def _make(database: sqlite3.Connection) -> None:
@@ -290,9 +318,16 @@ def _insert(database: sqlite3.Connection, act: Act, person: str) -> Entry:
     (last,) = database.execute("SELECT max(at) FROM acts").fetchone()
     now = datetime.now(UTC)
     if last is not None:  # clocks are set back now and then
-        now = max(now, datetime.fromisoformat(last) + timedelta(microseconds=1))
+        now = max(now, _time(last) + timedelta(microseconds=1))
     entry = Entry(act, uuid.uuid4().hex, now.isoformat(timespec="microseconds"), person)
     return _store(database, entry)
+
+
+def _time(text: Any) -> datetime:
+    try:
+        return datetime.fromisoformat(normal_time(text))
+    except (ValueError, TypeError, OverflowError) as error:
+        raise DamagedError(f"{shown(text)} is no time") from error
 
 
 def _store(database: sqlite3.Connection, entry: Entry) -> Entry:
@@ -335,10 +370,27 @@ def _read(database: sqlite3.Connection, *, after: int = 0) -> list[Entry]:
 def _entry(row: tuple[Any, ...], changes: list[Change]) -> Entry:
     number, entry_id, at, person, kind, component_id, images, settles, target, *rest = row
     queue, blind, probability, seconds = rest
+    texts = (
+        entry_id,
+        person,
+        target,
+        queue,
+        *(text for change in changes for text in _flat(change)),
+    )
+    figures = (seconds, 0.0 if probability is None else probability)
+    sound = (
+        kind in KINDS
+        and all(isinstance(text, str) for text in texts)
+        and all(isinstance(figure, float | int) for figure in figures)
+        and isinstance(component_id, int)
+        and all(change.cell.field in FIELDS for change in changes)
+    )
+    if not sound:
+        raise DamagedError(f"the act {number} is none")
     act = Act(
         kind,
         component_id,
-        tuple(json.loads(images)),
+        ids_from(images),
         tuple(changes),
         bool(settles),
         target,
@@ -347,4 +399,27 @@ def _entry(row: tuple[Any, ...], changes: list[Change]) -> Entry:
         probability,
         seconds,
     )
+    _time(at)
     return Entry(act, entry_id, at, person, number)
+
+
+def _flat(change: Change) -> tuple[str, ...]:
+    return (*change.cell, change.before, change.after)
+
+
+def ids_from(text: str) -> tuple[str, ...]:
+    """Read the ids of an act's images, which stand in the log and in tables as JSON.
+
+    Raises
+    ------
+    DamagedError
+        If it is no list of texts.
+
+    """
+    try:
+        ids = json.loads(text)
+    except (ValueError, TypeError, RecursionError):
+        ids = None
+    if not isinstance(ids, list) or not all(isinstance(one, str) for one in ids):
+        raise DamagedError(f"{shown(text)} is no list of images")
+    return tuple(ids)

@@ -7,6 +7,7 @@ from peta_viz.cleaning import CHANGE_COLUMNS, Cleaning
 from peta_viz.curation.decisions import Decisions
 from peta_viz.curation.log import DecisionLog
 from peta_viz.errors import InvalidDataError
+from peta_viz.files import is_file
 from peta_viz.imageset import ImageSet
 from peta_viz.parquet import read_frame
 
@@ -32,10 +33,8 @@ def read_curation(path: str | Path) -> Cleaning | Decisions:
 
     Raises
     ------
-    FileNotFoundError
-        If there is no such file.
     InvalidDataError, DecisionLogError
-        If it is something else.
+        If there is no such file, or it is something else.
 
     """
     path = Path(path)
@@ -103,5 +102,5 @@ def curation_of_run(
 def decisions_of_run(folder: str | Path) -> Decisions:
     """Return what people decided in a run folder; nothing if there is no log."""
     path = Path(folder) / LOG_FILE
-    begun = path.is_file() and path.stat().st_size > 0
+    begun = is_file(path) and path.stat().st_size > 0
     return Decisions.of(DecisionLog(path, make=False).since() if begun else [])

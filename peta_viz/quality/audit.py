@@ -10,7 +10,7 @@ from peta_viz.agreement import component_ids, measure_components
 from peta_viz.components import default_threshold, find_pairs, link
 from peta_viz.curation.reading import LOG_FILE
 from peta_viz.embedding import embed
-from peta_viz.files import atomic
+from peta_viz.files import atomic, is_file, is_folder
 from peta_viz.imageset import ImageSet
 from peta_viz.parquet import read_frame
 from peta_viz.peta import read_peta
@@ -155,9 +155,9 @@ def read_source(
     if isinstance(data, ImageSet):
         return data
     if not isinstance(data, pd.DataFrame):
-        if (Path(data) / "images.parquet").is_file():
+        if is_file(Path(data) / "images.parquet"):
             return None
-        if Path(data).is_dir():
+        if is_folder(data):
             return read_peta(data)
         root = Path(data).parent if root is None else root
         data = read_table(Path(data))

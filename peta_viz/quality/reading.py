@@ -7,10 +7,11 @@ import pandas as pd
 
 from peta_viz.embedding import Vectors
 from peta_viz.errors import InvalidDataError
-from peta_viz.files import atomic
+from peta_viz.files import atomic, is_file
 from peta_viz.imageset import ImageSet
 from peta_viz.parquet import read_frame
 from peta_viz.quality.scores import LabelQuality, label_quality
+from peta_viz.sources import read_csv
 
 VECTORS_FILE = "vectors.npy"
 WORST_FILE = "worst_labels.csv"
@@ -42,7 +43,7 @@ def quality_of_run(folder: str | Path) -> LabelQuality:
 
 
 def _vectors(file: Path) -> Vectors | None:
-    if not file.is_file():
+    if not is_file(file):
         return None
     try:
         return np.load(file, allow_pickle=False)  # type: ignore[no-any-return]
@@ -60,8 +61,8 @@ def read_worst(folder: str | Path) -> pd.DataFrame | None:
 
     """
     file = Path(folder) / WORST_FILE
-    if not file.is_file():
+    if not is_file(file):
         return None
     words = dict.fromkeys(["image_id", "head", "label", "value", "suggested", "reason"], "str")
     # What is called NA, or 007, is called so.
-    return pd.read_csv(file, dtype=words, keep_default_na=False)
+    return read_csv(file, dtype=words, keep_default_na=False)

@@ -7,9 +7,9 @@ from typing import Any
 
 import torch
 
-from peta_viz.errors import InvalidDataError
-from peta_viz.files import atomic
-from peta_viz.imageset import Head
+from peta_viz.errors import InvalidDataError, in_a_line
+from peta_viz.files import atomic, is_file
+from peta_viz.imageset import Head, heads_from
 from peta_viz.training.config import TrainConfig
 from peta_viz.training.model import GroupNet
 
@@ -34,17 +34,17 @@ def load_model(
         If the file is something else.
 
     """
+    if not is_file(path):
+        raise InvalidDataError(str(path), ["there is no such file"])
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
         config = TrainConfig(**state["config"])
-        heads = tuple(Head(name, tuple(labels), kind) for name, labels, kind in state["heads"])
+        heads = heads_from(state["heads"])
         model = new_model(heads, config, weights=None)
         model.load_state_dict(state["model"])
-    except FileNotFoundError as error:
-        raise InvalidDataError(str(path), ["there is no such file"]) from error
     except Exception as error:
         raise InvalidDataError(
-            str(path), [f"it is not a peta-viz checkpoint ({str(error).splitlines()[0]})"]
+            str(path), [f"it is not a peta-viz checkpoint ({in_a_line(error)})"]
         ) from error
     return model.to(device_of(device)), config, heads
 

@@ -1,9 +1,21 @@
 """What a training run was told: one frozen object, saved with the checkpoint."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, get_args
 
 from peta_viz.errors import InvalidDataError
+from peta_viz.rules import (
+    ABOVE_0,
+    SEED,
+    TEXT,
+    YES_NO,
+    Rule,
+    number,
+    one_of,
+    problems_with,
+    whole,
+)
 
 TargetRule = Literal["union", "majority", "strict"]
 Stem = Literal["grouped", "shared"]
@@ -11,20 +23,23 @@ Loss = Literal["cross_entropy", "focal"]
 ClassWeights = Literal["none", "balanced"]
 Precision = Literal["auto", "float32", "bfloat16"]
 
-_CHOICES = {
-    "targets": TargetRule,
-    "stem": Stem,
-    "loss": Loss,
-    "class_weights": ClassWeights,
-    "precision": Precision,
-}
-_RANGES = {
-    "epochs": (1, None),
-    "height_px": (32, None),
-    "width_px": (32, None),
-    "images_per_group": (1, 5),
-    "batch_size": (2, None),
-    "min_component_size": (1, None),
+RULES: Mapping[str, Rule] = {
+    "epochs": whole(1, 1_000_000),
+    "height_px": whole(32, 4_096),
+    "width_px": whole(32, 4_096),
+    "images_per_group": whole(1, 5),
+    "stem": one_of(get_args(Stem)),
+    "batch_size": whole(2, 65_536),
+    "learning_rate": ABOVE_0,
+    "weight_decay": number(0, 100),
+    "targets": one_of(get_args(TargetRule)),
+    "loss": one_of(get_args(Loss)),
+    "class_weights": one_of(get_args(ClassWeights)),
+    "tune_thresholds": YES_NO,
+    "weights": TEXT.or_none(),
+    "min_component_size": whole(1, 1_000_000_000),
+    "precision": one_of(get_args(Precision)),
+    "seed": SEED,
 }
 
 
@@ -75,7 +90,7 @@ class TrainConfig:
     Raises
     ------
     InvalidDataError
-        If a value is out of range; the message lists all.
+        If a value is out of range or of another type; the message lists all.
 
     """
 
@@ -97,19 +112,7 @@ class TrainConfig:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        problems = []
-        for name, (low, high) in _RANGES.items():
-            value = getattr(self, name)
-            if value < low or (high is not None and value > high):
-                words = f"{low} or more" if high is None else f"from {low} to {high}"
-                problems.append(f"{name} must be {words}, but is {value}")
-        if self.learning_rate <= 0:
-            problems.append(f"learning_rate must be above 0, but is {self.learning_rate}")
-        for name, kind in _CHOICES.items():
-            value, allowed = getattr(self, name), get_args(kind)
-            if value not in allowed:
-                words = f"{', '.join(allowed[:-1])} or {allowed[-1]}"
-                problems.append(f"{name} must be {words}, but is {value!r}")
+        problems = problems_with(vars(self), RULES)
         if problems:
             raise InvalidDataError("the training configuration", problems)
 

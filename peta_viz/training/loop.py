@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from peta_viz.errors import InvalidDataError
+from peta_viz.errors import InvalidDataError, in_a_line
 from peta_viz.evaluation import evaluate, mean_macro_f1
 from peta_viz.files import alone
 from peta_viz.imageset import Head, ImageSet
@@ -331,9 +331,13 @@ def _resume(
 ) -> list[dict[str, Any]]:
     if not path.is_file():
         return []
-    state = torch.load(path, map_location="cpu", weights_only=True)
-    if state["stamp"] != stamp:
-        return []
-    model.load_state_dict(state["model"])
-    optimiser.load_state_dict(state["optimiser"])
-    return list(state["history"])
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+        if state["stamp"] != stamp:
+            return []
+        model.load_state_dict(state["model"])
+        optimiser.load_state_dict(state["optimiser"])
+        return list(state["history"])
+    except Exception as error:
+        words = f"it is damaged ({in_a_line(error)}): remove it to train from the start"
+        raise InvalidDataError(f"the checkpoint {path}", [words]) from error

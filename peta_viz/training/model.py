@@ -9,7 +9,8 @@ import torch
 from torch import Tensor, nn
 from torchvision.models import MobileNet_V2_Weights, mobilenet_v2
 
-from peta_viz.errors import InvalidDataError, MissingPartError
+from peta_viz.errors import InvalidDataError, MissingPartError, in_a_line
+from peta_viz.files import is_file
 from peta_viz.imageset import Head
 from peta_viz.training.config import Stem
 
@@ -147,7 +148,7 @@ def _trunk(weights: str | None) -> Any:
     if weights is None:
         return trunk
     path = Path(weights)
-    if not path.is_file():
+    if not is_file(path):
         raise MissingPartError(
             f'there are no weights at {path}: weights= takes "imagenet", a file, or None'
         )
@@ -156,7 +157,7 @@ def _trunk(weights: str | None) -> Any:
         missing, unexpected = trunk.load_state_dict(state, strict=False)
     except Exception as error:
         raise InvalidDataError(
-            str(path), [f"it is not a MobileNetV2 state dict ({str(error).splitlines()[0]})"]
+            str(path), [f"it is not a MobileNetV2 state dict ({in_a_line(error)})"]
         ) from error
     absent = [name for name in missing if not name.startswith("classifier.")]
     if absent or unexpected:

@@ -5,8 +5,10 @@ from typing import Any
 
 import anywidget
 
+from peta_viz.errors import RequestError
 from peta_viz.loader import ImageLoader
 from peta_viz.widgets.display import WithStill
+from peta_viz.widgets.refusing import Refusing, words_of
 from peta_viz.widgets.thumbnails import Thumbnails
 
 MOST = 400  # rows in one request
@@ -14,7 +16,7 @@ LARGE_PX = 1_200  # of an enlarged picture
 Reply = tuple[dict[str, Any], list[bytes]]
 
 
-class Answering(WithStill, anywidget.AnyWidget):
+class Answering(WithStill, Refusing, anywidget.AnyWidget):
     """A widget whose front end asks for things by number, pictures of rows among them.
 
     A subclass says in `_reply` what it answers, and in `_path` where the image of a row lies.
@@ -52,7 +54,7 @@ class Answering(WithStill, anywidget.AnyWidget):
         try:
             reply, buffers = self._reply(content)
         except Exception as error:  # noqa: BLE001 - an exception here would be shown nowhere
-            reply, buffers = {"error": f"{type(error).__name__}: {error}"}, []
+            reply, buffers = {"error": words_of(error)}, []
         self.send({**reply, "id": content.get("id")}, buffers)
 
     def _pictures(self, rows: Sequence[int], height_px: int, *, within_s: float) -> Reply:
@@ -70,15 +72,28 @@ def integers(content: Mapping[str, Any], *names: str) -> dict[str, int]:
 
 
 def integer(value: Any, name: str) -> int:
-    """Return a whole number, or raise a TypeError."""
+    """Return a whole number, or raise a RequestError."""
     if isinstance(value, bool) or not isinstance(value, int):
-        raise TypeError(f"expected a whole number as {name!r}, but got {type(value).__name__}")
+        raise RequestError(f"expected a whole number as {name!r}, but got {type(value).__name__}")
     return value
 
 
+def a_text(content: Mapping[str, Any], name: str, otherwise: str | None = None) -> str:
+    """Return an entry of a request that must be text; what UTF-8 cannot hold is replaced."""
+    value = content.get(name, otherwise)
+    if not isinstance(value, str):
+        raise RequestError(f"expected text as {name!r}, but got {type(value).__name__}")
+    return value.encode("utf-8", "replace").decode()
+
+
 def wanted_rows(content: Mapping[str, Any]) -> list[int]:
-    """Return the rows that a request asks pictures of."""
+    """Return the rows that a request asks pictures of, not too many at once."""
+    return all_rows(content)[:MOST]
+
+
+def all_rows(content: Mapping[str, Any]) -> list[int]:
+    """Return the rows that a request names."""
     wanted = content.get("rows")
     if not isinstance(wanted, list):
-        raise TypeError(f"expected a list of rows, but got {type(wanted).__name__}")
-    return [integer(row, "row") for row in wanted[:MOST]]
+        raise RequestError(f"expected a list of rows, but got {type(wanted).__name__}")
+    return [integer(row, "row") for row in wanted]

@@ -17,11 +17,12 @@ from peta_viz.widgets.gallery import Gallery
 from peta_viz.widgets.matrices import ORDERS, Cell, CellNotes, Matrices, Question, payload
 from peta_viz.widgets.matrix_stills import show_confusion
 from peta_viz.widgets.modules import css, javascript
+from peta_viz.widgets.refusing import Refusing
 
 _ASKED = ("experiment", "against", "head", "rates", "component_size", "image_size", "order")
 
 
-class _Grid(anywidget.AnyWidget):
+class _Grid(Refusing, anywidget.AnyWidget):
     """The matrices themselves; `ConfusionMatrix` says what stands in them."""
 
     _esm = javascript("matrix.js")
@@ -40,7 +41,7 @@ class _Grid(anywidget.AnyWidget):
     _matrices: "traitlets.List[Any]" = traitlets.List().tag(sync=True)
 
 
-class ConfusionMatrix(WithStill, ipywidgets.HBox):
+class ConfusionMatrix(WithStill, Refusing, ipywidgets.HBox):
     """See what was taken for what, and the images behind each number.
 
     Parameters

@@ -15,7 +15,12 @@ from peta_viz.curation.decisions import Decisions
 from peta_viz.curation.export import write_corrected
 from peta_viz.curation.log import DecisionLog
 from peta_viz.curation.queues import make_queue
-from peta_viz.errors import DecisionLogError, InvalidDataError, UnreadableImageError
+from peta_viz.errors import (
+    DecisionLogError,
+    InvalidDataError,
+    RequestError,
+    UnreadableImageError,
+)
 from peta_viz.imageset import ImageSet
 from peta_viz.links import Links
 from peta_viz.markup import Still, templates
@@ -164,7 +169,7 @@ class Curator(Answering):
 
     def _reply_image(self, row: int) -> Reply:
         if row not in range(len(self._desk.catalogue)):
-            raise ValueError(f"there is no row {row}")
+            raise RequestError(f"there is no row {row}")
         try:
             return {}, [self._jpeg(row, LARGE_PX)]
         except UnreadableImageError as error:
@@ -185,7 +190,7 @@ class Curator(Answering):
             elif kind == "export":
                 said = self._export()
             elif kind != "case":
-                raise ValueError(f"unknown kind {kind!r}")
+                raise RequestError(f"unknown kind {kind!r}")
             desk.refresh()
         except (NothingToDoError, DecisionLogError) as error:
             refused = str(error)

@@ -15,7 +15,8 @@ from peta_viz.curation.decisions import check_known
 from peta_viz.curation.log import DecisionLog
 from peta_viz.curation.queues import members_of
 from peta_viz.curation.standing import Standing
-from peta_viz.errors import DecisionLogError, InvalidDataError
+from peta_viz.errors import DecisionLogError, InvalidDataError, RequestError
+from peta_viz.widgets.answering import a_text, all_rows
 from peta_viz.widgets.catalogue import Catalogue
 from peta_viz.widgets.doubts import Doubts
 from peta_viz.widgets.rows import text
@@ -135,7 +136,7 @@ class Desk:
     def next_open(self, place: int) -> int:
         """Return the first place from `place` on that this person has not settled, or the end."""
         done = self._standing.by(self.person).done
-        for number in range(place, len(self.order)):
+        for number in range(max(place, 0), len(self.order)):
             if self.order[number] not in done:
                 return number
         return len(self.order)
@@ -149,14 +150,14 @@ class Desk:
             If there is nothing to do; the message says why.
         DecisionLogError
             If it could not be written.
-        ValueError, KeyError
+        RequestError
             If the request makes no sense.
 
         """
         before = self._described
         self.refresh()
         if what in ("undo", "redo"):
-            return self._switch(what, str(content.get("expected", "")))
+            return self._switch(what, a_text(content, "expected", ""))
         component = self.component
         if component is None or content.get("component") != component:
             raise NothingToDoError("this component is not on top any more")
@@ -201,28 +202,32 @@ class Desk:
         )
 
     def _act(self, case: Case, what: str, content: Mapping[str, Any]) -> Act:
-        chosen = [case.ids[case.rows.tolist().index(row)] for row in content.get("rows", [])]
+        there = dict(zip(case.rows.tolist(), case.ids, strict=True))
+        rows = dict.fromkeys(all_rows(content)) if "rows" in content else {}
+        if lost := [row for row in rows if row not in there]:
+            raise RequestError(f"there is no row {lost[0]} in component {case.component_id}")
+        chosen = [there[row] for row in rows]
         where = self._where()
         acts: dict[str, Callable[[], Act]] = {
-            "accept": lambda: case.accept(str(content.get("head", "")), **where),
+            "accept": lambda: case.accept(a_text(content, "head", ""), **where),
             "copy": lambda: case.copy(_only(chosen), **where),
             "relabel": lambda: self._relabel(case, content, chosen, where),
             "fix": lambda: self._relabel(case, content, chosen, where),
             "split": lambda: case.split(chosen, **where),
             "drop": lambda: case.drop(chosen, **where),
-            "mark": lambda: _mark(case, MARKS[MARKS.index(content["mark"])], chosen, where),
-            "note": lambda: case.note(str(content["text"]), **where),
+            "mark": lambda: _mark(case, _known_mark(content), chosen, where),
+            "note": lambda: case.note(a_text(content, "text"), **where),
         }
         if what not in acts:
-            raise ValueError(f"there is no act {what!r}")
+            raise RequestError(f"there is no act {what!r}")
         return acts[what]()
 
     def _relabel(
         self, case: Case, content: Mapping[str, Any], chosen: list[str], where: dict[str, Any]
     ) -> Act:
-        label, value = str(content["label"]), str(content["value"])
+        label, value = a_text(content, "label"), a_text(content, "value")
         if label not in case.names or value not in (YES, NO, UNKNOWN):
-            raise ValueError(f"there is no label {label!r} with the value {value!r}")
+            raise RequestError(f"there is no label {label!r} with the value {value!r}")
         return case.relabel(label, value, chosen or None, **where)
 
     def _where(self) -> dict[str, Any]:
@@ -395,7 +400,7 @@ class Desk:
 
         """
         if self.component is None or label not in self.catalogue.names:
-            raise ValueError(f"there is no label {label!r}")
+            raise RequestError(f"there is no label {label!r}")
         case = self.case(self.component)
         return self._label(case, case.names.index(label))
 
@@ -450,6 +455,13 @@ def _mark(case: Case, mark: Mark, chosen: list[str], where: dict[str, Any]) -> A
     # A verdict is about the component: of some images one says it by dropping or relabelling.
     images = None if mark in VERDICTS else chosen or None
     return case.mark(mark, images, **where)
+
+
+def _known_mark(content: Mapping[str, Any]) -> Mark:
+    for mark in MARKS:
+        if mark == content.get("mark"):
+            return mark
+    raise RequestError(f"there is no mark {content.get('mark')!r}")
 
 
 def _only(chosen: list[str]) -> str:

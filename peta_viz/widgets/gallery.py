@@ -10,7 +10,7 @@ import pandas as pd
 import traitlets
 
 from peta_viz.confusion import judged, right
-from peta_viz.errors import InvalidDataError, PetaVizError, UnreadableImageError
+from peta_viz.errors import InvalidDataError, PetaVizError, RequestError, UnreadableImageError
 from peta_viz.imageset import ImageSet
 from peta_viz.links import Links
 from peta_viz.markup import Still
@@ -335,8 +335,8 @@ class Gallery(Answering):
             rows = [self._shelf.checked(row) for row in wanted_rows(content)]
             return self._pictures(rows, self.thumb_px, within_s=0.1)
         if kind == "rows":
-            names = [name for name in ("first", "count", "most", "room") if name in content]
-            return self._reply_rows(**integers(content, *names))
+            room = ["room"] if "room" in content else []
+            return self._reply_rows(**integers(content, "first", "count", "most", *room))
         if kind == "image":
             return self._reply_image(**integers(content, "row"))
         with self._lock:
@@ -355,12 +355,12 @@ class Gallery(Answering):
             return {"item": self._shelf.place(**integers(content, "row"))}
         if kind == "ping":
             return {}
-        raise ValueError(f"unknown kind {kind!r}")
+        raise RequestError(f"unknown kind {kind!r}")
 
     def _reply_rows(self, first: int, count: int, most: int, room: int | None = None) -> Reply:
         """Describe rows, and send the pictures that fit into `room` pixels of each along."""
         if first < 0 or count < 0:
-            raise ValueError(f"expected first and count from 0, but got {first} and {count}")
+            raise RequestError(f"expected first and count from 0, but got {first} and {count}")
         with self._lock:
             described = self._shelf.describe(
                 first, min(count, MOST), most=max(1, min(most, MOST)), sort_by=self.sort_by

@@ -7,7 +7,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 import pandas as pd
 
-from peta_viz.errors import InvalidDataError
+from peta_viz.errors import InvalidDataError, RequestError
 from peta_viz.widgets import rows
 from peta_viz.widgets.catalogue import Catalogue, Mask, Rows, at_threshold, threshold_of
 from peta_viz.widgets.filters import (
@@ -134,9 +134,9 @@ class Shelf:
         return [rows.image_entry(self.shown, item, self.chosen) for item in part]
 
     def checked(self, row: int) -> int:
-        """Return the row of an image, or raise a ValueError where there is none."""
+        """Return the row of an image, or raise a RequestError where there is none."""
         if row not in range(len(self.base)):
-            raise ValueError(f"expected a row from 0 to {len(self.base) - 1}, but got {row}")
+            raise RequestError(f"expected a row from 0 to {len(self.base) - 1}, but got {row}")
         return row
 
     def details(self, row: int, *, most: int) -> dict[str, Any]:
@@ -171,7 +171,7 @@ class Shelf:
 
         Raises
         ------
-        ValueError
+        RequestError
             If there is no such way, image or place; nothing is changed then.
 
         """
@@ -185,7 +185,7 @@ class Shelf:
                 self.chosen[:] = False
             self.chosen[picked] = how != "toggle" or not self.chosen[picked].all()
         else:
-            raise ValueError(f"unknown way to select {how!r}")
+            raise RequestError(f"unknown way to select {how!r}")
 
     def place(self, row: int) -> int:
         """Return where an image, or its component, stands on display; −1 if it does not."""
@@ -252,7 +252,7 @@ class Shelf:
     def _between(self, first: int | None, last: int | None) -> Rows:
         places, there = (first, last), range(len(self.order))
         if first is None or last is None or first not in there or last not in there:
-            raise ValueError(f"expected two places from 0 to {len(there) - 1}, but got {places}")
+            raise RequestError(f"expected two places from 0 to {len(there) - 1}, but got {places}")
         part = self.order[min(first, last) : max(first, last) + 1]
         if self.view == "components":
             return self.shown.all_members(part)

@@ -481,3 +481,20 @@ def test_times_are_of_one_zone():
     assert normal_time("2026-03-01T12:30:00.5Z") == "2026-03-01T12:30:00.500000+00:00"
     with pytest.raises(ValueError, match="does not say in which zone"):
         normal_time("2026-03-01T12:30:00")
+
+
+@pytest.mark.parametrize("images", ["[", "[1]", "1", "", '"ab"', "[" * 5_000])
+def test_images_that_are_no_list_are_named(images):
+    act = Act("relabel", 0, ("a",), (Change(Cell("a", "label", "x"), "no", "yes"),))
+    table = Decisions((Entry(act, "1", when(1), "Ada"),)).table()
+    with pytest.raises(InvalidDataError, match="is no list of images"):
+        Decisions.from_table(table.assign(images=images))
+
+
+@pytest.mark.parametrize(
+    ("column", "value"), [("probability", "half"), ("component_id", "x"), ("at", "9999")]
+)
+def test_cells_of_another_type_are_refused(column, value):
+    table = Decisions((Entry(Act("drop", 0, ("a",)), "1", when(1), "Ada"),)).table()
+    with pytest.raises(InvalidDataError):
+        Decisions.from_table(table.astype({column: "O"}).assign(**{column: value}))

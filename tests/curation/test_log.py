@@ -1,5 +1,6 @@
 """The decision log: durable, append-only, and safe with several writers."""
 
+import os
 import shutil
 import sqlite3
 import subprocess
@@ -294,3 +295,42 @@ def test_the_form_of_the_file_is_that_of_logs_that_are_out_there(log):
     assert database.execute("PRAGMA user_version").fetchone() == (1,)
     assert database.execute("PRAGMA application_id").fetchone()[0].to_bytes(4) == b"peta"
     database.close()
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        ("images", "["),
+        ("images", "[1]"),
+        ("images", '{"a": 1}'),
+        ("at", "yesterday"),
+        ("at", "2026-01-01T00:00:00"),
+        ("at", "0001-01-01T00:00:00+09:00"),
+        ("kind", "odd"),
+        ("person", b"\xff"),
+        ("component_id", "seven"),
+        ("seconds", "long"),
+        ("probability", "half"),
+    ],
+)
+def test_an_entry_that_is_damaged_is_named_and_nothing_is_added(log, column, value):
+    log.write(relabel(), "Ada")
+    with sqlite3.connect(log.path) as database:
+        database.execute("DROP TRIGGER acts_stay")
+        database.execute(f"UPDATE acts SET {column} = ?", (value,))
+    before = log.path.read_bytes()
+    with pytest.raises(DecisionLogError, match=r"damaged: copy what .* finds"):
+        DecisionLog(log.path).since()
+    assert log.path.read_bytes() == before
+
+
+def test_what_is_no_file_is_not_opened(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    for name, words in [
+        ("pipe", "no regular file"),
+        (".", "no regular file"),
+        ("a\0b", "another name"),
+        ("x" * 300, "too long"),
+    ]:
+        with pytest.raises(DecisionLogError, match=words):
+            DecisionLog(tmp_path / name)

@@ -8,7 +8,7 @@ def test_all_mistakes_are_told_together():
     with pytest.raises(InvalidDataError) as caught:
         TrainConfig(epochs=0, height_px=8, learning_rate=0, targets="all", images_per_group=6)
     assert len(caught.value.problems) == 5
-    assert "images_per_group must be from 1 to 5, but is 6" in str(caught.value)
+    assert "images_per_group must be a whole number from 1 to 5, but is 6" in str(caught.value)
     with pytest.raises(InvalidDataError, match="stem must be grouped or shared, but is 'wide'"):
         TrainConfig(stem="wide")
 

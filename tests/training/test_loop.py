@@ -11,7 +11,7 @@ import torch
 from peta_viz.errors import InvalidDataError
 from peta_viz.imageset import Head
 from peta_viz.training import loop
-from peta_viz.training.checkpoints import load_model
+from peta_viz.training.checkpoints import LAST, load_model, new_model
 from peta_viz.training.config import TrainConfig
 from peta_viz.training.loop import train
 from peta_viz.training.pixels import PixelStore
@@ -114,10 +114,40 @@ def test_small_components_can_be_left_out(task, tmp_path):
         _train(task, tmp_path, replace(CONFIG, min_component_size=2))
 
 
-def test_what_is_no_checkpoint_is_told(tmp_path):
-    (tmp_path / "a.pt").write_bytes(b"hello")
+@pytest.mark.parametrize("data", [b"hello", b"", b"PK\x03\x04", b"\x80\x02}."])
+def test_what_is_no_checkpoint_is_told(tmp_path, data):
+    (tmp_path / "a.pt").write_bytes(data)
     with pytest.raises(InvalidDataError, match="not a peta-viz checkpoint"):
         load_model(tmp_path / "a.pt")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"config": {"height_px": 10**9}},
+        {"config": {"epochs": "x"}},
+        {"config": None},
+        {"heads": [("a", ("b",), "odd")]},
+        {"heads": [(1, ("b",), "multiple")]},
+        {"heads": None},
+        {"model": {}},
+    ],
+)
+def test_a_checkpoint_with_anything_else_in_it_is_refused(tmp_path, change):
+    model = new_model([Head("a", ("b",))], TrainConfig(weights=None), weights=None)
+    whole = {"config": {}, "heads": [("a", ("b",), "multiple")], "model": model.state_dict()}
+    torch.save(whole, tmp_path / "a.pt")
+    assert load_model(tmp_path / "a.pt", device="cpu")[2] == (Head("a", ("b",)),)
+    torch.save(whole | change, tmp_path / "a.pt")
+    with pytest.raises(InvalidDataError, match=r"a\.pt"):
+        load_model(tmp_path / "a.pt")
+
+
+def test_a_damaged_last_checkpoint_is_told_and_not_passed_over(task, tmp_path):
+    _train(task, tmp_path)
+    (tmp_path / LAST).write_bytes((tmp_path / LAST).read_bytes()[:-100])
+    with pytest.raises(InvalidDataError, match="remove it to train from the start"):
+        _train(task, tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -148,6 +148,37 @@ def test_any_label_of_chosen_images(talk, imageset):
     assert talk.ask("label", label="coat")["label"][3][0] == "y"
 
 
+def test_a_place_before_the_first_is_the_first(talk):
+    for kind in ("go", "next"):
+        assert talk.ask(kind, place=-100)["place"] == 0
+
+
+def test_half_a_pair_in_a_note_is_replaced_and_stored(talk):
+    assert "refused" in talk.act("note", text="a\ud800b")
+    assert talk.ask()["note"] == "a?b"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        {"what": "relabel"},
+        {"what": "relabel", "label": "hat", "value": None},
+        {"what": "mark", "mark": ["good"]},
+        {"what": "note"},
+        {"what": "note", "text": 3},
+        {"what": "drop", "rows": 3},
+        {"what": "drop", "rows": [True]},
+        {"what": "drop", "rows": [{}]},
+        {"what": "accept", "head": {}},
+        {"what": "undo", "expected": []},
+    ],
+)
+def test_what_is_missing_or_of_another_type_is_named(talk, log, content):
+    said = talk.act(**content)["error"]
+    assert not said.startswith(("KeyError", "TypeError", "IndexError", "AttributeError"))
+    assert log.since() == []
+
+
 def test_what_cannot_be_done_is_told_and_not_stored(talk, log):
     for content, words in [
         ({"what": "drop", "rows": []}, "choose the images to drop"),
