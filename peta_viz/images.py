@@ -23,6 +23,8 @@ Pixels: TypeAlias = np.ndarray[Any, np.dtype[np.uint8]]
 Source: TypeAlias = str | Path | bytes | BinaryIO
 
 EXTENSIONS = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
+# Others are rare, and one of them, EPS, is a program that Pillow has Ghostscript run.
+_FORMATS = ("BMP", "GIF", "JPEG", "JPEG2000", "PNG", "PPM", "TIFF", "WEBP")
 _MAX_PIXELS = 100_000_000
 _LARGE_PIXELS = 20_000_000
 _ONE_LARGE = threading.RLock()  # two at once would take twice the memory
@@ -280,7 +282,7 @@ def _opened(source: Source, name: str) -> Iterator[Image.Image]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            with _file_of(source, name) as file, Image.open(file) as image:
+            with _file_of(source, name) as file, Image.open(file, formats=_FORMATS) as image:
                 check_pixels(name, image.width, image.height)
                 large = image.width * image.height > _LARGE_PIXELS
                 with _ONE_LARGE if large else nullcontext():

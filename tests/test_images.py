@@ -329,3 +329,10 @@ def test_large_images_are_decoded_one_at_a_time(tmp_path, monkeypatch):
             with pytest.raises(TimeoutError):
                 waiting.result(0.3)
         assert waiting.result(60).shape == (4, 4, 3)
+
+
+def test_a_program_that_calls_itself_an_image_is_not_run(tmp_path):
+    file = tmp_path / "a.png"
+    Image.new("RGB", (8, 8)).save(file, "EPS")
+    with pytest.raises(UnreadableImageError, match="not an image"):
+        read_size(file)
