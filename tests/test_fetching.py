@@ -147,10 +147,8 @@ def test_headers_without_end_are_refused(server, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("scheme", sorted(known_implementations))
+@pytest.mark.parametrize("scheme", sorted({*known_implementations} - {"file", "local"}))
 def test_no_other_scheme_reaches_a_file_of_this_machine(tmp_path, scheme):
-    if scheme in ("file", "local"):
-        pytest.skip("it is for files of this machine, as a path is")
     (tmp_path / "secret.png").write_text("secret")
     for url in (f"{scheme}://{tmp_path}/secret.png", f"{scheme}:///{tmp_path}/secret.png"):
         with pytest.raises(UnreadableImageError):
