@@ -11,6 +11,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -72,13 +73,15 @@ def _status(port, path, **headers):
 
 def _listening(process):
     """Where a process and its children listen."""
-    family = [process, *process.children(recursive=True)]
-    return {
-        (one.laddr.ip, one.laddr.port)
-        for member in family
-        for one in member.net_connections("inet")
-        if one.status == psutil.CONN_LISTEN
-    }
+    found = set()
+    for member in [process, *process.children(recursive=True)]:
+        with suppress(psutil.NoSuchProcess):  # a helper that ended meanwhile
+            found |= {
+                (one.laddr.ip, one.laddr.port)
+                for one in member.net_connections("inet")
+                if one.status == psutil.CONN_LISTEN
+            }
+    return found
 
 
 @pytest.fixture

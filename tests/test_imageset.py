@@ -120,7 +120,7 @@ def test_a_link_shows_nothing_of_what_is_no_image(table, tmp_path):
     (tmp_path / "secret.txt").write_text("password 123")
     (tmp_path / "0.png").unlink()
     (tmp_path / "0.png").symlink_to(tmp_path / "secret.txt")
-    table["file"] = ["0.png"] * 3
+    table["file"] = ["0.png", "1.png", "2.png"]
     made = ImageSet.from_frame(table, path="file", labels=["cat"], root=tmp_path)
     html = show_images(made, [""] * 3).html
     assert "not an image" in html

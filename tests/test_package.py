@@ -78,6 +78,7 @@ def test_nothing_but_the_sample_and_its_last_cell_knows_the_truth():
         "loop.py",
         "losses.py",
         "matrices.py",
+        "parameters.py",
         "predict.py",
         "pipeline.py",
     }

@@ -286,7 +286,7 @@ def test_who_is_busy_is_waited_for(log, monkeypatch):
 
 
 def test_a_folder_is_no_log(tmp_path):
-    with pytest.raises(DecisionLogError, match="may not be opened"):
+    with pytest.raises(DecisionLogError, match="no regular file"):
         DecisionLog(tmp_path, make=False)
 
 

@@ -133,8 +133,7 @@ def test_what_is_not_there_is_refused_and_changes_nothing(matrix, name, value):
 def test_the_front_end_cannot_break_it(matrix):
     before = matrix.question(), shown(matrix)
     for state in ({"head": "x"}, {"cell": {"a": 1}}, {"experiment": ""}, {"against": "x"}):
-        with pytest.raises(traitlets.TraitError):
-            matrix.grid.set_state(state)
+        matrix.grid.set_state(state)
         assert (matrix.question(), shown(matrix)) == before
 
 
