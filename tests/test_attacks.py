@@ -102,7 +102,7 @@ def served(tmp_path):
                 start_new_session=True,
             )
         )
-        for _ in range(600):
+        for _ in range(1_500):  # MLflow takes its time
             assert started[-1].poll() is None, (tmp_path / "server.log").read_text()
             try:
                 _status(port, "/")
