@@ -354,7 +354,7 @@ def lab(
         "--ServerApp.ip=127.0.0.1",
         f"--ServerApp.port={port}",
         f"--ServerApp.open_browser={browser}",
-        "--LabApp.default_url=/lab/tree/notebooks/01_components.ipynb",
+        "--LabApp.default_url=/lab/tree/notebooks/tutorial.ipynb",
         "--LabApp.news_url=",
         "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
         "--LabApp.extension_manager=readonly",

@@ -5,6 +5,7 @@ Parts that can crash are tried in processes of their own, which are given up aft
 
 import os
 import platform
+import re
 import shutil
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, requires, version
+from itertools import takewhile
 from pathlib import Path
 from typing import Literal
 
@@ -34,6 +36,7 @@ _LAB_EXTENSIONS = {
     "@jupyter-widgets/jupyterlab-manager": "jupyterlab_widgets",
 }
 
+_PIP = f"{sys.executable} -m pip install"
 _OURS = "peta_viz.errors.MissingPartError: "
 
 _TORCH = """
@@ -114,17 +117,18 @@ def examine(folder: str | Path = ".") -> Iterator[Finding]:
     yield _trial(
         "fastdup",
         _FASTDUP,
-        "install it anew (pip install --force-reinstall fastdup); without it, give --reid NETWORK "
-        "and --backend exact",
+        f"install it anew ({_PIP} --force-reinstall --no-deps fastdup); without it, give "
+        "--reid NETWORK and --backend exact",
     )
     if _is_installed("torch"):
         yield _trial(
             "torch and torchvision",
             _TORCH,
-            "they must be a pair from one index: pip install --force-reinstall torch torchvision",
+            "they must be a pair from one index: install both anew with "
+            f"{_PIP} --force-reinstall --no-deps, in the versions that you have",
         )
     if _is_installed("openvino"):
-        yield _trial("OpenVINO", _OPENVINO, "pip install --force-reinstall openvino")
+        yield _trial("OpenVINO", _OPENVINO, f"{_PIP} --force-reinstall --no-deps openvino")
     yield _kernel()
     yield _widgets()
     yield _memory()
@@ -147,7 +151,7 @@ def _packages() -> Iterator[Finding]:
     problems = _lacking(own)
     if problems:
         missing = " ".join(f"'{one.name}{one.specifier}'" for one in own if _problem(one))
-        yield Finding("packages", "broken", "; ".join(problems), f"pip install {missing}")
+        yield Finding("packages", "broken", "; ".join(problems), f"{_PIP} {missing}")
     else:
         yield Finding("packages", "good", f"{len(own)} of {len(own)} there, in versions that fit")
     for extra, use in _EXTRAS.items():
@@ -156,7 +160,7 @@ def _packages() -> Iterator[Finding]:
         if not ours:
             continue
         problems = _lacking(ours)
-        part, remedy = f"extra {extra}", f"pip install 'peta-viz[{extra}]'"
+        part, remedy = f"extra {extra}", f"{_PIP} 'peta-viz[{extra}]'"
         if not problems:
             names = ", ".join(f"{one.name} {version(one.name)}" for one in ours)
             yield Finding(part, "good", names)
@@ -195,17 +199,26 @@ def _trial(part: str, code: str, remedy: str) -> Finding:
             check=False,
         )
     except subprocess.TimeoutExpired:
-        return Finding(part, "broken", f"no answer within {_PATIENCE_S} seconds", remedy)
+        words = f"no answer within {_PATIENCE_S} seconds"
+        return Finding(part, "broken", words, "if the machine is busy, try again when it is not")
     said = (done.stdout if done.returncode == 0 else done.stderr).strip().splitlines()
     words = said[-1] if said else f"it ended with status {done.returncode}"
     if done.returncode == 0:
         return Finding(part, "good", words)
-    return Finding(part, "broken", words.removeprefix(_OURS), remedy)
+    return Finding(part, "broken", words.removeprefix(_OURS) + _origin(said), remedy)
+
+
+def _origin(traceback: list[str]) -> str:
+    """Name the file in which the first error of a traceback was raised."""
+    first = takewhile(lambda line: not re.match(r"[\w.]+(Error|Exception)\b", line), traceback)
+    files = [found[1] for line in first if (found := re.match(r' +File "([^"]+)"', line))]
+    return f" (in {files[-1]})" if files and files[-1] != "<string>" else ""
 
 
 def _kernel() -> Finding:
     """Find the interpreter that notebooks of a run would be executed by."""
-    remedy = "make this environment's own: python -m ipykernel install --sys-prefix --name python3"
+    command = f"{sys.executable} -m ipykernel install --sys-prefix --name python3"
+    remedy = f"make this environment's own: {command}"
     found = _trial("kernel", _KERNEL, remedy)
     if found.state == "broken":
         return found

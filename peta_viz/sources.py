@@ -183,7 +183,12 @@ def read_table(file: Path, text_columns: Sequence[str | None] = ()) -> pd.DataFr
     if file.suffix.lower() == ".parquet":
         return read_frame(file)
     types = {column: "str" for column in text_columns if column}
-    return read_csv(file, dtype=types, keep_default_na=False, na_values=[""])
+    frame = read_csv(file, dtype=types, keep_default_na=False, na_values=[""])
+    other = next((mark for mark in ";\t|" if mark in str(frame.columns[0])), "")
+    if other and len(frame.columns) == 1:
+        words = f"it looks separated by {other!r}: save it with commas between its columns"
+        raise InvalidDataError(str(file), [words])
+    return frame
 
 
 def read_csv(file: Path, **options: Any) -> pd.DataFrame:

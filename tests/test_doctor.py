@@ -45,9 +45,9 @@ def test_an_old_package_and_a_missing_one(tmp_path, monkeypatch):
     assert found["packages"].state == "broken"
     words = "pandas is 1.5.0, but >=3 is needed; no-such-thing is not installed"
     assert found["packages"].words == words
-    assert found["packages"].remedy == "pip install 'pandas>=3' 'no-such-thing>=2'"
+    assert found["packages"].remedy.endswith("-m pip install 'pandas>=3' 'no-such-thing>=2'")
     assert found["extra ray"].state == "absent"
-    assert found["extra ray"].remedy == "pip install 'peta-viz[ray]'"
+    assert found["extra ray"].remedy.endswith("-m pip install 'peta-viz[ray]'")
     assert found["extra reid"].state == "broken"
     assert "extra train" not in found  # this one has none
 
@@ -71,6 +71,7 @@ def test_a_part_that_does_not_load(tmp_path, monkeypatch, module, reason, part, 
     finding = next(one for one in examine(tmp_path) if one.part == part)
     assert finding.state == "broken"
     assert reason.split("'")[1] in finding.words
+    assert str(tmp_path / f"{module}.py") in finding.words
     assert remedy in finding.remedy
 
 
@@ -80,6 +81,7 @@ def test_a_part_that_crashes_or_hangs(monkeypatch):
     monkeypatch.setattr(doctor, "_PATIENCE_S", 0.2)
     hung = doctor._trial("it", "import time; time.sleep(60)", "mend it")
     assert (hung.state, hung.words) == ("broken", "no answer within 0.2 seconds")
+    assert "busy" in hung.remedy
 
 
 @pytest.mark.parametrize(

@@ -97,3 +97,9 @@ def test_mistakes_in_a_table_to_predict_are_told(table):
     pd.DataFrame({"path": ["../a.png"]}).to_csv(table.with_name("u.csv"), index=False)
     with pytest.raises(InvalidDataError, match=r"'\.\./a\.png' leads out of the folder"):
         find_images(table.with_name("u.csv"))
+
+
+def test_a_table_with_other_marks_between_columns_says_so(tmp_path):
+    (tmp_path / "a.csv").write_text("file;hat\na.png;1\n")
+    with pytest.raises(InvalidDataError, match="separated by ';': save it with commas"):
+        read_images(table=str(tmp_path / "a.csv"), path_column="file", label_columns=["hat"])
