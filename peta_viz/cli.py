@@ -5,12 +5,15 @@ import shutil
 import sys
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from peta_viz.errors import InvalidDataError, PetaVizError
 from peta_viz.rules import shown
+
+if TYPE_CHECKING:
+    from peta_viz.imageset import ImageSet
 
 app = typer.Typer(
     help="See where the labels of near-identical images contradict each other, and clean them.",
@@ -295,6 +298,7 @@ def audit(
         folder = out or source
         quality = quality_of_run(source)
     else:
+        _tell(imageset)
         group(imageset, folder, reid=reid, threshold=threshold)
         quality = quality_of_run(folder)
     table, page = write_worst(quality, folder, count=count, shown=shown)
@@ -405,6 +409,17 @@ def main() -> None:
     except PetaVizError as error:
         typer.echo(f"peta-viz: {error}", err=True)
         sys.exit(1)
+
+
+def _tell(imageset: "ImageSet") -> None:
+    """Say what was read, guessed columns among it, and which images cannot be read."""
+    heads = ", ".join(f"{head.name} ({len(head.labels)})" for head in imageset.heads)
+    typer.echo(f"{len(imageset):,} images; heads, with how many labels: {heads}", err=True)
+    lost = imageset.images.loc[imageset.images["problem"] != "", "problem"]
+    for image_id, problem in lost.head(5).items():
+        typer.echo(f"cannot be read: {image_id}: {problem}", err=True)
+    if len(lost) > 5:  # noqa: PLR2004
+        typer.echo(f"and {len(lost) - 5:,} more", err=True)
 
 
 def _check_engine(parameters: dict[str, Any]) -> None:

@@ -78,10 +78,15 @@ def test_the_list_is_read_as_it_was_written(tmp_path):
 
 
 def test_the_command_lists_and_shows_them(table, tmp_path):
-    table.to_csv(tmp_path / "own.csv", index=False)
+    lost = tmp_path / "lost.png"
+    lost.touch()
+    last = table.iloc[[-1]].assign(file=lost.name)
+    pd.concat([table, last]).to_csv(tmp_path / "own.csv", index=False)
     out = tmp_path / "found"
     said = run_cli("audit", tmp_path / "own.csv", "--out", out, "--count", "5", "--shown", "2")
     assert f"page: {out / 'worst_labels.html'}" in said.stdout
+    assert "images; heads, with how many labels: " in said.stderr
+    assert f"cannot be read: {lost.name}: the file is empty" in said.stderr
     listed = pd.read_csv(out / "worst_labels.csv")
     assert len(listed) == 5
     assert listed.iloc[0][["image_id", "label", "value", "suggested"]].tolist() == [
