@@ -206,9 +206,9 @@ def _query(catalogue: Catalogue, text: str) -> Mask:
     return pd.Series(answer).fillna(value=False).to_numpy(dtype=bool)
 
 
-def _plain(text: str, known: Sequence[str]) -> tuple[str, dict[str, str]]:
+def _plain(text: str, known: Sequence[str]) -> tuple[str, dict[str | int, str]]:
     """Name what stands in backticks otherwise, so that what is checked is what is evaluated."""
-    names: dict[str, str] = {}
+    names: dict[str | int, str] = {}
 
     def named(found: re.Match[str]) -> str:
         name = found["name"]
