@@ -156,7 +156,7 @@ def test_the_stage_writes_the_same_tables(connected, sample_folder, networks, tm
         given = {"engine": engine, "reid": str(networks[0]), "backend": "exact", "out": ".."}
         given |= {"root": str(sample_folder / RELEASE), "threshold": 0.99}
         given |= {"ray_address": connected.address} if engine == "ray" else {}
-        _run_stage(out, STAGES[0], given, "")
+        _run_stage(out, STAGES[0], given, "", given)
         names = [n for n in STAGES[0].outputs if n.endswith(".parquet")]
         tables[engine] = {name: pd.read_parquet(out / name) for name in names}
         for name in ("pairs.parquet", "near.parquet"):  # in the order of similarities
