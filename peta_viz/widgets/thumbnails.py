@@ -110,5 +110,8 @@ class Thumbnails:
             return None
 
     def close(self) -> None:
-        """Stop the threads; nothing more can be asked."""
+        """Stop the threads and let go of what was kept; nothing more can be asked."""
         self._pool.shutdown(wait=False, cancel_futures=True)
+        with self._lock:
+            self._kept.clear()
+            self._size = 0

@@ -596,3 +596,15 @@ def test_text_is_never_markup(pictured):
     assert "cannot be" in talk.gallery._problem
     assert page(talk.gallery).count("<script") == 0
     talk.gallery.close()
+
+
+def test_a_closed_gallery_leaves_no_widget_behind(pictured):
+    there = set(ipywidgets.widgets.widget._instances)
+    gallery = Gallery(pictured)
+    assert len(set(ipywidgets.widgets.widget._instances) - there) == 2
+    gallery.close()
+    assert set(ipywidgets.widgets.widget._instances) == there
+    shared = ipywidgets.Layout()
+    Gallery(pictured, layout=shared).close()
+    assert shared.comm is not None  # others may be laid out by it
+    shared.close()

@@ -152,6 +152,14 @@ def test_a_picture_larger_than_the_room_is_still_shown():
     thumbnails.close()
 
 
+def test_no_picture_stays_after_closing(maker):
+    thumbnails = Thumbnails(maker)
+    thumbnails.ask([1, 2], 8, within_s=PATIENCE_S)
+    assert len(thumbnails._kept) == 2
+    thumbnails.close()
+    assert not thumbnails._kept
+
+
 def test_no_thread_stays_after_closing(maker):
     before = set(workers())
     thumbnails = Thumbnails(maker)
