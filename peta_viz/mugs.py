@@ -13,8 +13,8 @@ import pandas as pd
 from PIL import Image, ImageDraw
 
 from peta_viz.drawing import PALETTE, near_copy, scene
-from peta_viz.files import alone, atomic, write_text
-from peta_viz.sample import TRUTH
+from peta_viz.files import atomic
+from peta_viz.sample import TRUTH, draw_once
 
 TABLE = "mugs.csv"
 SIZE = (64, 64)
@@ -76,15 +76,7 @@ def make_mugs(folder: str | Path, *, seed: int = 0) -> Path:
 
     """
     folder = Path(folder)
-    done = folder / f".complete-mugs-{seed}"
-    if done.is_file():
-        return folder / TABLE
-    with alone(folder, "drawing", wait=True):
-        if not done.is_file():
-            for other in folder.glob(".complete-mugs-*"):
-                other.unlink()
-            _draw_all(folder, np.random.default_rng(seed))
-            write_text(done, "")
+    draw_once(folder, ".complete-mugs-", seed, _draw_all)
     return folder / TABLE
 
 

@@ -5,7 +5,7 @@ Everything here is generated and planted, and called so. The planted errors are 
 """
 
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -83,21 +83,27 @@ def make_sample(folder: str | Path, *, seed: int = 0) -> Path:
 
     """
     folder = Path(folder)
-    root = folder / RELEASE
-    done = folder / f".complete-{seed}"
+    draw_once(folder, ".complete-", seed, _draw_all)
+    return folder / RELEASE
+
+
+def draw_once(
+    folder: Path, mark: str, seed: int, draw_all: Callable[[Path, np.random.Generator], None]
+) -> None:
+    """Draw a sample unless this seed's mark says that it is there; another seed's mark goes."""
+    done = folder / f"{mark}{seed}"
     if done.is_file():
-        return root
+        return
     with alone(folder, "drawing", wait=True):
         if not done.is_file():
-            _draw_all(folder, seed)
+            for other in folder.glob(f"{mark}*"):
+                other.unlink()
+            draw_all(folder, np.random.default_rng(seed))
             write_text(done, "")
-    return root
 
 
-def _draw_all(folder: Path, seed: int) -> None:
-    for other in folder.glob(".complete-*"):
-        other.unlink()
-    shots = list(_shots(np.random.default_rng(seed)))
+def _draw_all(folder: Path, rng: np.random.Generator) -> None:
+    shots = list(_shots(rng))
     for subset in (STREET, CAMPUS):
         place = folder / RELEASE / subset
         shutil.rmtree(place, ignore_errors=True)  # another seed's, or half of one

@@ -178,8 +178,6 @@ def read_table(file: Path, text_columns: Sequence[str | None] = ()) -> pd.DataFr
     """Read a table; in a CSV the named columns are text as it stands, and only "" is empty."""
     if file.suffix.lower() not in (".csv", ".parquet"):
         raise InvalidDataError(str(file), ["a table is one of .csv, .parquet"])
-    if not is_file(file):
-        raise InvalidDataError(str(file), ["there is no such file"])
     if file.suffix.lower() == ".parquet":
         return read_frame(file)
     types = {column: "str" for column in text_columns if column}

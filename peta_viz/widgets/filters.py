@@ -191,8 +191,7 @@ def _query(catalogue: Catalogue, text: str) -> Mask:
     ids = catalogue.ids.rename("image_id") if by_id else pd.RangeIndex(len(catalogue))
     frame = pd.DataFrame(columns, index=ids)
     text, names = _plain(text, [*catalogue.columns, "image_id", "index"])
-    frame = frame.rename(columns=names)
-    frame.index.name = names.get(str(frame.index.name), frame.index.name)
+    frame = frame.rename(columns=names).rename_axis(index=names)
     try:
         _check_asked(text)
         # Empty scopes: "@name" is to find nothing of ours.
