@@ -57,7 +57,7 @@ class Opinions:
     margin
         float32, shape ``(images, labels)``: those for a label, less those against it.
     added
-        Of the same shape: what the image's own value adds to those that say the same.
+        Of the same shape: how many the image's own value adds to those that say the same.
 
     """
 
@@ -66,13 +66,12 @@ class Opinions:
 
     @classmethod
     def of(cls, evidence: Evidence, independence: float) -> Self:
-        """Count, where n of one opinion are worth n to the power of `independence`."""
-        weight = np.float32(independence)
-        no = evidence.asked - evidence.yes
-        alike = np.where(evidence.labels, evidence.yes, no)
-        # It is one more of those that say the same, and adds the less the more they are.
-        added = _worth(alike + np.float32(1), weight) - _worth(alike, weight)
-        return cls(_worth(evidence.yes, weight) - _worth(no, weight), added)
+        """Count, where n near-copies are worth n to the power of `independence`, shared by all."""
+        margin = evidence.yes - (evidence.asked - evidence.yes)
+        own = np.where(evidence.labels, np.float32(1), np.float32(-1))
+        alone = margin * _worth_of_one(evidence.asked, independence)
+        joined = (margin + own) * _worth_of_one(evidence.asked + np.float32(1), independence)
+        return cls(alone, (joined - alone) * own)
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,8 +79,8 @@ class Annotators:
     """Error rates of whoever gave the labels, after Dawid and Skene (1979).
 
     Near-copies and the image itself are taken for opinions about one fact, each wrong at these
-    rates, with the context for a prior. But near-copies tend to be labelled in one go: n of one
-    opinion count as nʷ independent ones.
+    rates, with the context for a prior. But near-copies tend to be labelled in one go: n opinions
+    count as nʷ independent ones.
 
     Parameters
     ----------
@@ -154,8 +153,9 @@ class Annotators:
         return float(np.log(np.where(evidence.labels, yes, 1 - yes)[evidence.known]).mean())
 
 
-def _worth(opinions: Floats, weight: "np.float32") -> Floats:
-    return np.asarray(np.where(opinions > 1, np.maximum(opinions, 1) ** weight, opinions))
+def _worth_of_one(count: Floats, independence: float) -> Floats:
+    """Return what each of so many opinions is worth."""
+    return np.asarray(np.maximum(count, np.float32(1)) ** np.float32(independence - 1))
 
 
 def _share(odds: Floats) -> Floats:

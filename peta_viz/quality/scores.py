@@ -151,7 +151,7 @@ class LabelQuality:
             if head.kind == "exclusive"
             for label in head.labels
         }
-        names = self.imageset.labels.columns
+        names, expected = self.imageset.labels.columns, self.expected.to_numpy()
         found = []
         for row, column in zip(rows.tolist(), columns.tolist(), strict=True):
             copies = self.copies_of(row)
@@ -165,8 +165,9 @@ class LabelQuality:
                 words.append("it has no answer here at all")
             elif len(answers) > 1:
                 words.append(f"it has several answers: {', '.join(answers)}")
-            if not words:
-                likely = self.expected.to_numpy()[row, column]
+            against = labels[copies, column] != labels[row, column]
+            if not words or (len(copies) and 2 * against.sum() <= len(copies)):
+                likely = expected[row, column]
                 words.append(f"{likely:.0%} of images with such labels and looks have it")
             found.append("; ".join(words))
         return found

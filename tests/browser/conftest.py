@@ -16,7 +16,7 @@ ARGUMENTS = [
 ]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")  # its loop runs in the main thread for as long as it is there
 def chromium():
     path = shutil.which("chromium")
     assert path, "the browser tests drive chromium: make test installs it"
@@ -36,7 +36,7 @@ def page(chromium):
     context.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def lab(tmp_path_factory):
     """One JupyterLab for all tests, on a folder of its own."""
     lab = Lab(tmp_path_factory.mktemp("lab"))

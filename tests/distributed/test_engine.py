@@ -1,8 +1,6 @@
 import os
 import signal
-import subprocess
 import sys
-import threading
 from pathlib import Path
 
 import numpy as np
@@ -17,17 +15,9 @@ from peta_viz.errors import InvalidDataError, MissingPartError
 from peta_viz.peta import read_peta
 from peta_viz.pipeline import STAGES, _run_stage
 from peta_viz.sample import RELEASE
+from tests.distributed.driver import Driver
 
 THRESHOLD = 0.97
-
-
-@pytest.fixture
-def connected(cluster):
-    import ray  # noqa: PLC0415 - once the cluster's environment is there
-
-    ray.init(address=cluster.address, log_to_driver=False)
-    yield cluster
-    ray.shutdown()
 
 
 def _alone(imageset, network):
@@ -43,16 +33,13 @@ def _finished(folder):
     return {f.name: f.stat().st_mtime_ns for f in Path(folder).glob("*/vectors/*.parquet")}
 
 
-def _on_ray(imageset, network, folder, **options):
-    return find_pairs_ray(imageset, network, folder, shard_images=8, progress=False, **options)
-
-
-@pytest.mark.usefixtures("connected", "second_node")
-def test_two_nodes_find_what_one_machine_finds(imageset, networks, tmp_path):
+@pytest.mark.usefixtures("second_node")
+def test_two_nodes_find_what_one_machine_finds(cluster, imageset, networks, tmp_path):
     Path(imageset.images["path"].iloc[5]).write_bytes(b"broken")
     Path(imageset.images["path"].iloc[50]).unlink()
     vectors, expected, expected_pairs = _alone(imageset, networks[0])
-    found, pairs = _on_ray(imageset, networks[0], tmp_path / "work", near=0.9)
+    driver = Driver(cluster.address, imageset, networks[0], tmp_path / "work", near=0.9)
+    found, pairs = driver.found()
     assert _partition(found, pairs) == _partition(expected, expected_pairs)
     assert 30 <= max(_partition(found, pairs)) < 60
     assert found.images["problem"].tolist() == expected.images["problem"].tolist()
@@ -72,16 +59,11 @@ def test_two_nodes_find_what_one_machine_finds(imageset, networks, tmp_path):
     )
 
 
-@pytest.mark.usefixtures("connected")
 def test_a_node_is_killed_in_the_middle(
-    second_node, imageset, behind_gate, networks, gate, tmp_path
+    cluster, second_node, imageset, behind_gate, networks, gate, tmp_path
 ):
     _, expected, expected_pairs = _alone(imageset, networks[0])
-    results = []
-    run = threading.Thread(
-        target=lambda: results.append(_on_ray(behind_gate, networks[0], tmp_path / "work"))
-    )
-    run.start()
+    driver = Driver(cluster.address, behind_gate, networks[0], tmp_path / "work")
     # Both nodes have an image of theirs held: each of them is in the middle of a shard.
     raylet = next(p[0].process for k, p in second_node.all_processes.items() if k == "raylet")
     for _ in range(2):
@@ -92,9 +74,8 @@ def test_a_node_is_killed_in_the_middle(
     assert any("ray::" in " ".join(worker.cmdline()) for worker in workers)
     os.kill(raylet.pid, signal.SIGKILL)
     gate.opened.set()
-    run.join(timeout=240)
+    found, pairs = driver.found()
     assert len(_finished(tmp_path / "work")) == 12
-    ((found, pairs),) = results
     assert _partition(found, pairs) == _partition(expected, expected_pairs)
 
 
@@ -102,60 +83,52 @@ def test_the_driver_is_killed_and_the_run_carried_on(
     cluster, imageset, behind_gate, networks, gate, tmp_path
 ):
     _, expected, expected_pairs = _alone(imageset, networks[0])
-    behind_gate.to_parquet(tmp_path / "set")
     work = tmp_path / "work"
-    code = (
-        "import sys; from peta_viz import ImageSet; "
-        "from peta_viz.distributed.engine import find_pairs_ray as find; "
-        "found, pairs = find(ImageSet.from_parquet(sys.argv[1]), sys.argv[2], sys.argv[3], "
-        "address=sys.argv[4], shard_images=8, progress=False); "
-        "found.to_parquet(sys.argv[1]); pairs.to_parquet(sys.argv[1] + '/pairs.parquet')"
-    )
-    given = [str(tmp_path / "set"), str(networks[0]), str(work), cluster.address]
-    driver = subprocess.Popen([sys.executable, "-c", code, *given])
+    driver = Driver(cluster.address, behind_gate, networks[0], work)
     assert gate.held.acquire(timeout=240)
-    driver.send_signal(signal.SIGKILL)
-    driver.wait()
+    driver.kill()
     before = _finished(work)
     assert 0 < len(before) < 12
     gate.opened.set()
     gate.asked.clear()
-    subprocess.run([sys.executable, "-c", code, *given], check=True, timeout=240)
+    found, pairs = Driver(cluster.address, behind_gate, networks[0], work).found()
     after = _finished(work)
     assert len(after) == 12
     assert {name: after[name] for name in before} == before
     read_again = {f"{int(name[:3]) // 8:06d}.parquet" for name in gate.asked}
     assert not read_again & set(before)
-    found = type(imageset).from_parquet(tmp_path / "set")
-    pairs = pd.read_parquet(tmp_path / "set" / "pairs.parquet")
     assert _partition(found, pairs) == _partition(expected, expected_pairs)
 
 
-@pytest.mark.usefixtures("connected")
-def test_what_another_network_or_file_left_is_not_used(imageset, networks, tmp_path, write_image):
+def test_what_another_network_or_file_left_is_not_used(
+    cluster, imageset, networks, tmp_path, write_image
+):
+    def find(network=networks[0], work=tmp_path / "work"):
+        return Driver(cluster.address, imageset, network, work).found()[1]
+
     work = tmp_path / "work"
-    _on_ray(imageset, networks[0], work)
+    find()
     first = _finished(work)
-    _on_ray(imageset, networks[0], work)
+    find()
     assert _finished(work) == first
     write_image("000.png", seed=99, size=(30, 30))
-    _, pairs = _on_ray(imageset, networks[0], work)
+    pairs = find()
     changed = {name for name, time in _finished(work).items() if first[name] != time}
     assert changed == {"000000.parquet"}
-    assert pairs.equals(_on_ray(imageset, networks[0], tmp_path / "fresh")[1])
-    _on_ray(imageset, networks[1], work)
+    assert pairs.equals(find(work=tmp_path / "fresh"))
+    find(networks[1])
     np.testing.assert_array_equal(read_vectors(work), embed(imageset, networks[1], progress=False))
     assert len(list(work.glob("*/vectors"))) == 2
 
 
-def test_the_stage_writes_the_same_tables(connected, sample_folder, networks, tmp_path):
+def test_the_stage_writes_the_same_tables(cluster, sample_folder, networks, tmp_path):
     tables = {}
     for engine in ("local", "ray"):
         out = tmp_path / engine
         out.mkdir()
         given = {"engine": engine, "reid": str(networks[0]), "backend": "exact", "out": ".."}
         given |= {"root": str(sample_folder / RELEASE), "threshold": 0.99}
-        given |= {"ray_address": connected.address} if engine == "ray" else {}
+        given |= {"ray_address": cluster.address} if engine == "ray" else {}
         _run_stage(out, STAGES[0], given, "", given)
         names = [n for n in STAGES[0].outputs if n.endswith(".parquet")]
         tables[engine] = {name: pd.read_parquet(out / name) for name in names}
@@ -179,10 +152,10 @@ def test_what_is_missing_is_told(imageset, networks, tmp_path, monkeypatch):
         find_pairs_ray(imageset, networks[0], tmp_path)
 
 
-@pytest.mark.usefixtures("connected")
-def test_peta_is_the_same_partition(peta_root, peta_reid, tmp_path):
+def test_peta_is_the_same_partition(cluster, peta_root, peta_reid, tmp_path):
     whole = read_peta(peta_root)
     imageset = whole.take(np.arange(0, len(whole), 40))
     _, expected, expected_pairs = _alone(imageset, peta_reid)
-    found, pairs = find_pairs_ray(imageset, peta_reid, tmp_path, shard_images=64, progress=False)
+    driver = Driver(cluster.address, imageset, peta_reid, tmp_path / "work", shard_images=64)
+    found, pairs = driver.found()
     assert _partition(found, pairs, 0.7) == _partition(expected, expected_pairs, 0.7)

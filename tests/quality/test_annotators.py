@@ -38,16 +38,26 @@ def test_near_copies_count_for_and_against():
         assert said[0, 0] == pytest.approx(1 / (1 + np.exp(-odds)), abs=1e-6)
 
 
-@pytest.mark.parametrize("independence", [0.25, 1.0])
-def test_many_of_one_opinion_are_worth_a_power_of_their_number(independence):
+@pytest.mark.parametrize("w", [0.25, 1.0])
+def test_many_opinions_are_worth_a_power_of_their_number(w):
     cells = evidence([[True, True, False, False]], yes=[5, 0.5, 4, 0], asked=[9, 0.5, 4, 16])
-    found = Opinions.of(cells, independence)
-    power = independence
-    assert found.margin[0] == pytest.approx([5**power - 4**power, 0.5, 4**power, -(16**power)])
-    # The own value is one more of those that say the same.
-    assert found.added[0] == pytest.approx(
-        [6**power - 5**power, 1.5**power - 0.5, 1, 17**power - 16**power], abs=1e-6
-    )
+    found = Opinions.of(cells, w)
+    margin = [1 / 9 * 9**w, 0.5, 4**w, -(16**w)]
+    assert found.margin[0] == pytest.approx(margin)
+    # The own value is one more of them, for or against.
+    joined = [2 / 10 * 10**w, 1.5**w, 3 / 5 * 5**w, -(17**w)]
+    added = np.array([1, 1, -1, -1]) * (np.array(joined) - margin)
+    assert found.added[0] == pytest.approx(added, abs=1e-6)
+    assert (found.added > 0).all()
+
+
+@pytest.mark.parametrize("w", [0.25, 0.5, 1.0])
+def test_all_images_of_a_component_are_told_the_same(w):
+    # Three of four carry the label: each is judged by itself and the three others.
+    cells = evidence([[True], [True], [True], [False]], 0.5, [[2], [2], [2], [3]], 3)
+    found = rates(0.05, 0.05, w).right(cells).ravel()
+    assert found[:3] == pytest.approx(1 - found[3], abs=1e-6)
+    assert found[3] < 0.3
 
 
 def test_thinning_keeps_about_so_many_from_everywhere():

@@ -6,8 +6,11 @@ import pytest
 from sklearn.metrics import average_precision_score
 
 from peta_viz.errors import InvalidDataError
+from peta_viz.imageset import ImageSet
+from peta_viz.mugs import make_mugs
 from peta_viz.quality import scores as scores_module
-from peta_viz.quality.scores import _nearby, _of_copies, _parts, label_quality
+from peta_viz.quality.scores import EVEN, _nearby, _of_copies, _parts, label_quality
+from peta_viz.sample import TRUTH
 from tests.quality.conftest import LABELS, image_set, world
 
 
@@ -306,6 +309,42 @@ def test_a_margin_is_drawn_round_what_is_expected(planted):
     assert few[["first", "low"]].tolist() == [2, pytest.approx(0.95 - 1.96 * np.sqrt(0.1375))]
     sure = quality.expect_wrong(pd.DataFrame({"score": [0.5]})).iloc[0]
     assert sure[["low", "high"]].tolist() == [0, 1]
+
+
+def test_where_near_copies_do_not_speak_against_it_the_context_is_told(planted):
+    imageset, _, vectors = planted
+    listed = label_quality(imageset, vectors).worst(10**6)
+    pair = listed[listed["reason"].str.match("[123] of 3 near-copies") & (listed["value"] == "yes")]
+    two = pair["reason"].str.startswith("2 of 3")
+    assert two.any()
+    assert pair.loc[two, "reason"].str.contains("images with such labels and looks have it").all()
+    one = pair["reason"].str.startswith("1 of 3")
+    assert not pair.loc[one, "reason"].str.contains("such labels").any()
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_one_wrong_photo_of_a_mug_does_not_make_the_others_doubtful(seed, tmp_path):
+    table = pd.read_csv(make_mugs(tmp_path, seed=seed))
+    truth = pd.read_csv(tmp_path / TRUTH)
+    mugs = ImageSet.from_frame(
+        table,
+        path="file",
+        labels=["has_handle", "has_saucer"],
+        classes=["colour", "pattern"],
+        image_id="file",
+        root=tmp_path,
+        person_id="product",
+        missing="unknown",
+    )
+    mugs = mugs.with_columns(component_id=pd.factorize(mugs.images["person_id"])[0])
+    listed = label_quality(mugs).worst(10**6)
+    planted = set(zip(truth["file"], truth["column"], strict=True))
+    column = listed["label"].str.partition("=")[0]
+    wrong = [cell in planted for cell in zip(listed["image_id"], column, strict=True)]
+    first = listed.assign(wrong=wrong).drop_duplicates(["image_id", "head", "wrong"])
+    assert (~first["wrong"] & (first["score"] < EVEN)).sum() <= 2  # in threes, one may outvote
+    found = first[first["wrong"]].drop_duplicates("image_id")
+    assert (found["score"] < EVEN).mean() >= 0.9
 
 
 def test_the_context_is_told_where_no_copy_is():
