@@ -128,7 +128,7 @@ class Doubts:
             If columns, images or labels are not there.
 
         """
-        table = _without_echoes(imageset, _table(imageset, doubts))
+        table = _replaced(imageset, _without_echoes(imageset, _table(imageset, doubts)))
         if table.empty:
             return cls({})
         near = imageset.images["component_id"].isin(table["component"])
@@ -234,6 +234,35 @@ def _without_echoes(imageset: ImageSet, table: pd.DataFrame) -> pd.DataFrame:
         for place, reason in zip(places, table["reason"], strict=True)
     ]
     return table.assign(reason=words)[~echo]
+
+
+def _replaced(imageset: ImageSet, table: pd.DataFrame) -> pd.DataFrame:
+    """Suggest a class in the place of one that is doubted: what most others of the component carry.
+
+    Where no class is commonest among them, it stays the suggestion that it is not this one.
+    """
+    heads = {
+        label: imageset.labels.columns.get_indexer(pd.Index(head.labels))
+        for head in imageset.heads
+        if head.kind == "exclusive"
+        for label in head.labels
+    }
+    component = component_ids(imageset)
+    labels, known = imageset.labels.to_numpy(), imageset.known.to_numpy()
+    table = table.copy()
+    alone = (table["suggested"] == NO) & table["label"].isin(heads.keys())
+    keys = ["component", "image", "label", "reason"]
+    for place, group, image_id, label, reason in table.loc[alone, keys].itertuples():
+        own, image = heads[label], imageset.images.index.get_loc(image_id)
+        others = np.flatnonzero(component == group)
+        others = others[others != image]
+        votes = (labels & known)[np.ix_(others, own)].sum(axis=0)
+        best = own[votes.argmax()]
+        name = imageset.labels.columns[best]
+        if (votes == votes.max()).sum() == 1 and not labels[image, best]:
+            table.loc[place, ["label", "suggested"]] = name, YES
+            table.loc[place, "reason"] = f"{reason}; in place of {label}"
+    return table
 
 
 def _check(wrong: Any, values: "pd.Series[Any]", words: str) -> None:

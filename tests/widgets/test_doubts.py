@@ -113,6 +113,25 @@ def test_a_single_image_is_done_with_its_doubt(sit, imageset):
     assert talk.act("undo")["doubted"] == 1
 
 
+def test_a_class_that_is_only_doubted_is_replaced_by_that_of_the_others(sit, imageset):
+    labels = imageset.labels.copy()
+    labels.loc[labels.index[3], ["ageYoung", "ageOld"]] = [False, True]
+    wrong = imageset.with_labels(labels, imageset.known)
+    doubts = doubts_of(wrong).head(1)
+    doubts = doubts.assign(image_id=labels.index[3], label="ageOld", value="yes", suggested="no")
+    talk = sit(imageset=wrong, doubts=doubts)
+    (own,) = doubted(talk.ask())["ageYoung"]
+    assert own[:3] == [[3], "no", "yes"]
+    assert own[5] == "none of 3 near-copies have it; in place of ageOld"
+    fix(talk)
+    ages = talk.curator.decisions.apply(wrong).labels.loc[labels.index[3]]
+    assert ages[["ageYoung", "ageOld"]].tolist() == [True, False]
+    # Where it carries the other class already, what is doubted only goes.
+    labels.loc[labels.index[3], "ageYoung"] = True
+    talk = sit(imageset=imageset.with_labels(labels, imageset.known), doubts=doubts)
+    assert doubted(talk.ask())["ageOld"][0][2] == "no"
+
+
 @pytest.mark.parametrize(
     ("what", "content"),
     [
