@@ -9,10 +9,10 @@ neighbours by similarity⁸; a logistic regression on the vectors, out of fold (
 its self-confidence, and cleanlab's score of the same probabilities; and chance. With `--weights`
 also a network trained end to end, out of fold, on the first cell and seed alone.
 
-Whether scores are probabilities is looked at with the data set's own errors, and with each component
-given the row of its majority first. Then what is planted is nearly all there is in components of two
-images and more; single images keep their own errors, so they are told apart. What was seen of those,
-without what was planted, is in ``quality-looked-at.csv``.
+Whether scores are probabilities is looked at with the data set's own errors, and with each
+component given the row of its majority first. Then what is planted is nearly all there is in
+components of two images and more; single images keep their own errors, so they are told apart. What
+was seen of those, without what was planted, is in ``quality-looked-at.csv``.
 """
 
 import argparse
