@@ -37,14 +37,28 @@ def cluster():
     """A head with one CPU; `add_node` gives it another node."""
     before = dict(os.environ)
     os.environ.update(PATIENT)
-    from ray.cluster_utils import Cluster  # noqa: PLC0415 - once its environment is there
-
-    found = Cluster()
-    add(found)
+    found = started()
     yield found
     found.shutdown()
     os.environ.clear()
     os.environ.update(before)
+
+
+def started(trials=3):
+    """Start a cluster; Ray gives its processes half a minute, too short on a busy machine."""
+    from ray.cluster_utils import Cluster  # noqa: PLC0415 - once its environment is there
+
+    for trial in range(trials):
+        found = Cluster()
+        try:
+            add(found)
+        except Exception:
+            found.shutdown()
+            if trial == trials - 1:
+                raise
+        else:
+            return found
+    return None
 
 
 def add(cluster):
