@@ -3,7 +3,7 @@ import shutil
 import pytest
 from playwright.sync_api import sync_playwright
 
-from tests.browser.lab import Lab
+from tests.browser.lab import PATIENCE_S, Lab
 
 ARGUMENTS = [
     "--headless",
@@ -27,6 +27,7 @@ def chromium():
 @pytest.fixture
 def page(chromium):
     context = chromium.new_context(viewport={"width": 1280, "height": 900})
+    context.set_default_timeout(PATIENCE_S * 1000)
     page = context.new_page()
     page.requests, page.complaints = [], []
     page.on("request", lambda request: page.requests.append(request.url))

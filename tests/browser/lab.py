@@ -21,6 +21,7 @@ from typing import Any, Self
 import nbformat
 from playwright.sync_api import Page
 
+PATIENCE_S = 300.0  # how long anything may take, on a machine that is busy with other things
 CONFIG: dict[str, dict[str, Any]] = {
     "ServerApp": {"allow_root": True, "port_retries": 0, "open_browser": False},
     "LabApp": {
@@ -85,7 +86,7 @@ class Lab:
             return
         self._process.send_signal(signal.SIGTERM)
         try:
-            self._process.wait(timeout=20)
+            self._process.wait(timeout=60)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
@@ -107,25 +108,25 @@ class Lab:
         nbformat.write(notebook, path)
         return path
 
-    def open(self, page: Page, notebook: Path, *, timeout_s: float = 90) -> None:
+    def open(self, page: Page, notebook: Path, *, timeout_s: float = PATIENCE_S) -> None:
         """Open a notebook below the served folder; its cells are there and its kernel is idle."""
         name = Path(notebook).absolute().relative_to(self.root).as_posix()
         page.goto(f"{self._url(f'lab/tree/{name}')}?token={self.token}&reset")
         self._wait_until_ready(page, timeout_s)
 
-    def reload(self, page: Page, *, timeout_s: float = 90) -> None:
+    def reload(self, page: Page, *, timeout_s: float = PATIENCE_S) -> None:
         """Save the notebook and load the page again, with the kernel that is there."""
         self.save(page)
         page.goto(page.url)
         self._wait_until_ready(page, timeout_s)
 
-    def run_all(self, page: Page, *, timeout_s: float = 120) -> None:
+    def run_all(self, page: Page, *, timeout_s: float = PATIENCE_S) -> None:
         """Run all cells to the end; a cell that fails raises with its traceback."""
         _ask(page, "await app.commands.execute('notebook:run-all-cells')", timeout_s=timeout_s)
         for outputs in _ask(page, "return [...panel.content.model.cells].map(outputs)"):
             _text(outputs)
 
-    def run_cell(self, page: Page, number: int, *, timeout_s: float = 60) -> str:
+    def run_cell(self, page: Page, number: int, *, timeout_s: float = PATIENCE_S) -> str:
         """Run one cell as a user does and return the text of its output."""
         script = """
             panel.content.activeCellIndex = given;
@@ -134,7 +135,7 @@ class Lab:
         """
         return _text(_ask(page, script, number, timeout_s=timeout_s))
 
-    def execute(self, page: Page, code: str, *, timeout_s: float = 60) -> str:
+    def execute(self, page: Page, code: str, *, timeout_s: float = PATIENCE_S) -> str:
         """Run code in the notebook's kernel, with no cell, and return the text of its output.
 
         What the page sent to the kernel before, such as a widget's change, has arrived by then.
@@ -154,7 +155,7 @@ class Lab:
         """Return the process id of the notebook's kernel."""
         return int(self.execute(page, "import os; print(os.getpid())"))
 
-    def restart_kernel(self, page: Page, *, timeout_s: float = 60) -> None:
+    def restart_kernel(self, page: Page, *, timeout_s: float = PATIENCE_S) -> None:
         """Restart the kernel without asking; the outputs stay."""
         script = """
             await panel.sessionContext.restartKernel();
@@ -198,7 +199,7 @@ class Lab:
         own = {name: str(self.home / folder) for name, folder in folders.items()}
         return {**os.environ, **own}
 
-    def _wait_for_answer(self, timeout_s: float = 90) -> None:
+    def _wait_for_answer(self, timeout_s: float = PATIENCE_S) -> None:
         assert self._process is not None
         end = time.monotonic() + timeout_s
         while time.monotonic() < end and self._process.poll() is None:
@@ -215,7 +216,7 @@ class Lab:
     def _request(self, method: str, path: str) -> bytes:
         headers = {"Authorization": f"token {self.token}"}
         request = urllib.request.Request(self._url(path), headers=headers, method=method)
-        with urllib.request.urlopen(request, timeout=30) as answer:
+        with urllib.request.urlopen(request, timeout=PATIENCE_S) as answer:
             return answer.read()
 
     def _url(self, path: str) -> str:
@@ -247,7 +248,7 @@ _ASK = """async ([given, milliseconds]) => {
 }"""
 
 
-def _ask(page: Page, script: str, given: Any = None, *, timeout_s: float = 60) -> Any:
+def _ask(page: Page, script: str, given: Any = None, *, timeout_s: float = PATIENCE_S) -> Any:
     """Await JavaScript that knows Lab's `app`, the notebook's `panel` and what is `given`."""
     return page.evaluate(_ASK % script, [given, timeout_s * 1000])
 

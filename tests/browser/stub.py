@@ -78,7 +78,7 @@ class Stub:
     def settle(self):
         """Wait until everything in view is there, and what is next to it."""
         ready = ".pv-gallery[data-pending='0'][data-around='true']"
-        self.page.wait_for_selector(ready, timeout=15_000)
+        self.page.wait_for_selector(ready)
 
     @contextmanager
     def renewed(self):

@@ -18,7 +18,7 @@ class Seat(Stub):
     """A curator in a page."""
 
     def settle(self):
-        self.page.wait_for_selector(READY, timeout=15_000)
+        self.page.wait_for_selector(READY)
 
     def press(self, *keys):
         for key in keys:
@@ -67,7 +67,7 @@ def sit(page, imageset, tmp_path):
         widget = Curator(options.pop("imageset", imageset), log, **options)
         seats.append(widget)
         shown = Seat(page, widget, changes=changes, light=light)
-        page.wait_for_selector(ready, timeout=15_000)
+        page.wait_for_selector(ready)
         if focus:
             page.locator(".pv-curator").focus()
         return shown

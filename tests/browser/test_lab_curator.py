@@ -50,7 +50,7 @@ class Work:
         self.page.locator(".pv-curator").focus()
 
     def wait(self):
-        self.page.wait_for_selector(READY, timeout=30_000)
+        self.page.wait_for_selector(READY)
 
     def here(self):
         """Return how many answers came, which component is on top, and what is said of it."""
@@ -191,5 +191,5 @@ def test_without_a_kernel_there_is_a_report(work, lab):
     lab.save(work.page)
     lab.shutdown_kernels()
     lab.open(work.page, lab.root / "curation" / "work.ipynb")
-    work.page.get_by_text("1 of 40 components decided").first.wait_for(timeout=30_000)
+    work.page.get_by_text("1 of 40 components decided").first.wait_for()
     assert work.page.locator(".pv-curator").count() == 0

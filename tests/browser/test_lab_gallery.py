@@ -30,7 +30,7 @@ def gallery_page(page, lab, sample_folder, request):
     cells = [make, "gallery = Gallery(many, sort_by='')\ngallery", "len(gallery.selected)"]
     lab.open(page, lab.write_notebook("gallery.ipynb", cells))
     lab.run_all(page)
-    page.wait_for_selector(READY, timeout=30_000)
+    page.wait_for_selector(READY)
     return page
 
 
@@ -120,7 +120,7 @@ def test_reloading_the_page_brings_the_gallery_back(gallery_page, lab):
     page.get_by_text(" of 2,000 images").wait_for()
     said = page.locator(".pv-status").inner_text()
     lab.reload(page)
-    page.wait_for_selector(READY, timeout=30_000)
+    page.wait_for_selector(READY)
     assert page.locator(".pv-status").inner_text() == said
     assert page.get_by_label("label", exact=True).input_value() == "male"
     assert page.locator("img.pv-picture").count() > 10
@@ -131,9 +131,9 @@ def test_a_restarted_kernel_leaves_a_view_that_says_so_and_runs_again(gallery_pa
     page = gallery_page
     lab.restart_kernel(page)
     page.locator(".pv-viewport").evaluate("element => { element.scrollTop = 20000 }")
-    page.get_by_text("run the cell again").first.wait_for(timeout=30_000)
+    page.get_by_text("run the cell again").first.wait_for()
     lab.run_all(page)
-    page.wait_for_selector(READY, timeout=30_000)
+    page.wait_for_selector(READY)
     assert page.locator(".pv-gallery").count() == 1
     assert page.locator("img.pv-picture").count() > 10
 
@@ -144,7 +144,7 @@ def test_a_notebook_opened_without_running_shows_still_pictures(gallery_page, la
     lab.save(page)
     lab.shutdown_kernels()
     lab.open(page, lab.root / "gallery.ipynb")
-    page.locator(".pvs-component img").first.wait_for(timeout=30_000)
+    page.locator(".pvs-component img").first.wait_for()
     assert page.locator(".pv-gallery").count() == 0
     assert page.get_by_text("Error displaying widget").count() == 0
 

@@ -23,7 +23,7 @@ class Person:
 
     def settle(self):
         self.shown.answered()
-        self.page.wait_for_selector(READY, timeout=15_000)
+        self.page.wait_for_selector(READY)
 
     def correct(self):
         rows = self.page.locator("figure").evaluate_all("all => all.map((one) => +one.dataset.row)")
