@@ -1,7 +1,6 @@
 """How often annotators err, and what that makes of a label that others speak against."""
 
 from dataclasses import dataclass, fields
-from functools import cached_property
 from typing import Self
 
 import numpy as np
@@ -13,6 +12,7 @@ _ROUNDS = 25
 _COMMON = 200.0
 _WEIGHTS = (0.25, 0.5, 0.75, 1.0)
 _CHOICE_ROWS = 4_000
+_LEAST_SHARE = 0.5  # of what the context expects, and of what it does not, so much is no error
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,7 +24,8 @@ class Evidence:
     labels, known
         The labels as they were given: bool, shape ``(images, labels)``.
     expected
-        How likely each one is by its context: float32, of the same shape, strictly between 0 and 1.
+        How likely each one is given by its context, errors and all: float32, of the same shape,
+        strictly between 0 and 1.
     yes, asked
         How many near-copies carry the label, and of how many it is known, each weighted by how
         likely it is one: float32, of the same shape.
@@ -36,11 +37,6 @@ class Evidence:
     expected: Floats
     yes: Floats
     asked: Floats
-
-    @cached_property
-    def prior(self) -> Floats:
-        """The logarithm of the odds of each label, by its context."""
-        return np.asarray(np.log(self.expected / (1 - self.expected)))
 
     def thinned(self, most: int) -> Self:
         """Return about so many of the images, evenly spread."""
@@ -136,9 +132,21 @@ class Annotators:
     def _odds(self, evidence: Evidence, opinions: Opinions) -> Floats:
         """Return the logarithm of the odds that a label truly is, by context and near-copies."""
         for_yes, for_no = self._weights()
+        likely = self._true_share(evidence.expected)
+        prior = np.log(likely / (1 - likely))
         # Of near-copies a yes is taken to say as much as a no: where they do not agree, the rarer
         # error would decide everything.
-        return np.asarray(evidence.prior + opinions.margin * (for_yes - for_no) / 2)
+        return np.asarray(prior + opinions.margin * (for_yes - for_no) / 2)
+
+    def _true_share(self, expected: Floats) -> Floats:
+        """Return how likely labels truly are that are given with a probability.
+
+        The context was learned from labels that are wrong at these rates: some of what it expects
+        are errors.
+        """
+        share = (expected - self.invented) / np.maximum(1 - self.missed - self.invented, 1e-6)
+        least, most = _LEAST_SHARE * expected, 1 - _LEAST_SHARE * (1 - expected)
+        return np.asarray(np.clip(share, least, most), dtype=np.float32)
 
     def _weights(self) -> tuple[Floats, Floats]:
         """Return what a yes and a no add to the logarithm of the odds."""

@@ -20,9 +20,12 @@ def rates(missed, invented, independence=1.0):
     return Annotators(np.array([missed]), np.array([invented]), independence)
 
 
+GIVEN = 0.3 * (1 - 0.2) + 0.7 * 0.1  # of labels that 3 of 10 truly have, at these rates
+
+
 def test_without_near_copies_it_is_the_rule_of_bayes():
     found = rates(0.2, 0.1)
-    both = evidence([[True], [False]], expected=0.3)
+    both = evidence([[True], [False]], expected=GIVEN)
     assert found.believe(both).ravel() == pytest.approx([0.3, 0.3], abs=1e-6)
     carried = 0.3 * 0.8 / (0.3 * 0.8 + 0.7 * 0.1)
     absent = 0.7 * 0.9 / (0.7 * 0.9 + 0.3 * 0.2)
@@ -34,7 +37,7 @@ def test_near_copies_count_for_and_against():
     weight = (np.log(0.8 / 0.1) - np.log(0.2 / 0.9)) / 2
     for yes, asked in ((3, 3), (0, 3), (2, 3), (1, 2)):
         odds = np.log(0.3 / 0.7) + weight * (yes - (asked - yes))
-        said = found.believe(evidence([[True]], 0.3, yes, asked))
+        said = found.believe(evidence([[True]], GIVEN, yes, asked))
         assert said[0, 0] == pytest.approx(1 / (1 + np.exp(-odds)), abs=1e-6)
 
 
@@ -126,11 +129,16 @@ def test_a_part_of_the_images_chooses_how_independent_they_are(monkeypatch):
 
 
 def test_labels_are_explained_by_rates_and_what_is_believed():
-    cells = evidence([[True], [False], [True]], expected=0.3, known=[[True], [True], [False]])
-    carried = 0.3 * 0.8 + 0.7 * 0.1
+    cells = evidence([[True], [False], [True]], expected=GIVEN, known=[[True], [True], [False]])
     assert rates(0.2, 0.1).explain(cells) == pytest.approx(
-        (np.log(carried) + np.log(1 - carried)) / 2, abs=1e-6
+        (np.log(GIVEN) + np.log(1 - GIVEN)) / 2, abs=1e-6
     )
+
+
+def test_at_most_half_of_what_is_expected_is_taken_for_error():
+    cells = evidence([[True, True, True]], expected=[[0.05, 0.12, 0.95]])
+    assert rates(0.2, 0.1).believe(cells)[0] == pytest.approx([0.025, 0.06, 0.975], abs=1e-6)
+    assert rates(0.2, 0.1).believe(evidence([[True]], expected=0.24))[0, 0] == pytest.approx(0.2)
 
 
 def test_no_label_is_certain():
