@@ -78,21 +78,24 @@ def embed(
 
 def infer(network: Any, paths: list[str], batch_size: int, *, progress: bool = False) -> Vectors:
     """Run what `load_network` returned over image files; the vectors are as in `embed`."""
-    import openvino  # noqa: PLC0415 - already loaded by _load, without its telemetry
-
     height, width = (int(network.input(0).shape[axis]) for axis in (2, 3))
     vectors = np.full((len(paths), int(network.output(0).shape[1])), np.nan, dtype=np.float32)
-    queue = openvino.AsyncInferQueue(network)
-
-    def store(request: Any, batch: tuple[int, Any]) -> None:
-        start, readable = batch
-        found = request.get_output_tensor(0).data.reshape(batch_size, -1)[: len(readable)]
-        vectors[start : start + len(readable)][readable] = found[readable]
-        bar.update(len(readable))
-
-    queue.set_callback(store)
+    # Not openvino.AsyncInferQueue: its callbacks wait for Python's lock on OpenVINO's threads, and
+    # if the network is let go of at that moment, both wait for ever.
+    at_once = network.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS")
+    free = [network.create_infer_request() for _ in range(at_once)]
+    running: deque[tuple[Any, int, Any]] = deque()
     starts = deque(range(0, len(paths), batch_size))
     ahead: deque[tuple[int, Future[Any]]] = deque()
+
+    def store() -> None:
+        request, start, readable = running.popleft()
+        request.wait()
+        found = request.get_output_tensor(0).data.reshape(batch_size, -1)[: len(readable)]
+        vectors[start : start + len(readable)][readable] = found[readable]
+        free.append(request)
+        bar.update(len(readable))
+
     with (
         tqdm(total=len(paths), desc="embedding", unit="image", disable=not progress) as bar,
         ThreadPoolExecutor(_DECODE_THREADS) as pool,
@@ -104,8 +107,13 @@ def infer(network: Any, paths: list[str], batch_size: int, *, progress: bool = F
                 ahead.append((start, pool.submit(load_batch, batch, (width, height))))
             start, decoded = ahead.popleft()
             pixels, readable = decoded.result()
-            queue.start_async({0: _network_input(pixels, batch_size)}, (start, readable))
-        queue.wait_all()
+            if not free:
+                store()
+            request = free.pop()
+            request.start_async({0: _network_input(pixels, batch_size)})
+            running.append((request, start, readable))
+        while running:
+            store()
     return vectors
 
 

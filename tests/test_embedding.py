@@ -1,3 +1,4 @@
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -65,6 +66,35 @@ def test_the_cache_is_used_until_a_file_changes(imageset, network, tmp_path, wri
     again = embed(imageset, network, cache=tmp_path / "cache", progress=False)
     assert not np.allclose(again[0], first[0] + 1)
     assert len(list((tmp_path / "cache").iterdir())) == 2
+
+
+@pytest.fixture
+def _busy():
+    """More processes at work than there are processors."""
+    command = [sys.executable, "-c", "while True: pass"]
+    others = [subprocess.Popen(command) for _ in range(2 * (os.cpu_count() or 1))]
+    yield
+    for one in others:
+        one.kill()
+        one.wait()
+
+
+@pytest.mark.usefixtures("_busy")
+def test_a_network_that_is_let_go_of_at_once_does_not_hang(write_image, network):
+    code = """
+import sys
+from pathlib import Path
+from peta_viz.embedding import infer, load_network
+
+def embed():
+    network = load_network(Path(sys.argv[1]), 16)
+    infer(network, 20 * [sys.argv[2]], 16)
+
+for _ in range(60):
+    embed()
+"""
+    command = [sys.executable, "-c", code, str(network), str(write_image(size=(8, 16)))]
+    assert subprocess.run(command, check=False, timeout=300).returncode == 0
 
 
 def test_openvino_does_not_report_itself(network):
