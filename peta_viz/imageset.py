@@ -25,6 +25,10 @@ from peta_viz.rules import TEXT, shown
 
 HeadKind = Literal["exclusive", "multiple"]
 
+Mask = np.ndarray[Any, np.dtype[np.bool_]]
+
+_YES, _NO = ("yes", "y", "true", "t", "1"), ("no", "n", "false", "f", "0")
+_ANSWERS = ", ".join(map("/".join, zip(_YES, _NO, strict=True)))
 IMAGE_COLUMNS = ("path", "subset", "person_id", "width", "height")
 
 
@@ -115,7 +119,8 @@ class ImageSet:
         path
             Column with the image files.
         labels
-            Columns of yes and no (booleans, or numbers 0 and 1), each one label.
+            Columns of yes and no, each one label: booleans, numbers 0 and 1, or the words yes/no,
+            y/n, true/false, t/f in any case.
         classes
             Columns with one class name per image, each an exclusive head: column ``colour`` with
             the values ``red`` and ``blue`` becomes the labels ``colour=red`` and ``colour=blue``.
@@ -484,17 +489,31 @@ def in_words(column: "pd.Series[Any]") -> "pd.Series[str]":
     return pd.Series(words, index=column.index, dtype="str")
 
 
-def _yes(column: "pd.Series[Any]", value: bool) -> "np.ndarray[Any, np.dtype[np.bool_]]":  # noqa: FBT001
-    """Tell which cells say yes, or no: True or 1, False or 0."""
+def _answers(column: "pd.Series[Any]") -> "tuple[Mask, Mask]":
+    """Tell which cells say yes and which say no: True and False, 1 and 0, or words for it."""
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        column = column.astype(column.cat.categories.dtype)
+    if isinstance(column.dtype, pd.StringDtype):
+        words = column.str.strip().str.lower()
+        return words.isin(_YES).to_numpy(dtype=bool), words.isin(_NO).to_numpy(dtype=bool)
     if not pd.api.types.is_object_dtype(column):
-        return column.isin([value]).to_numpy(dtype=bool)
-    kinds = (numbers.Real, np.bool_)
-    return np.array([isinstance(cell, kinds) and cell == value for cell in column], dtype=bool)
+        return column.isin([1]).to_numpy(dtype=bool), column.isin([0]).to_numpy(dtype=bool)
+    said = [_answer(cell) for cell in column]
+    return np.array([one is True for one in said]), np.array([one is False for one in said])
+
+
+def _answer(cell: Any) -> bool | None:
+    if isinstance(cell, str):
+        word = cell.strip().lower()
+        return True if word in _YES else False if word in _NO else None
+    is_number = isinstance(cell, numbers.Real | np.bool_)
+    return bool(cell) if is_number and cell in (0, 1) else None
 
 
 def is_yes_no(column: "pd.Series[Any]") -> bool:
-    """Tell whether every cell is True or False, 1 or 0."""
-    return bool((_yes(column, True) | _yes(column, False)).all())
+    """Tell whether every cell says yes or no: True or False, 1 or 0, or a word for it."""
+    yes, no = _answers(column)
+    return bool((yes | no).all())
 
 
 def _empty_cells(frame: pd.DataFrame, columns: Sequence[str]) -> list[tuple[str, int]]:
@@ -536,11 +555,11 @@ def _label_matrices(
     for column in labels:
         given = frame[column]
         known[column] = given.notna().to_numpy()
-        yes = _yes(given, True)
-        odd = given[given.notna().to_numpy() & ~yes & ~_yes(given, False)]
+        yes, no = _answers(given)
+        odd = given[given.notna().to_numpy() & ~yes & ~no]
         if len(odd):
             problems.append(
-                f"column {column!r} must hold yes and no (True/False or 1/0), "
+                f"column {column!r} must hold yes and no ({_ANSWERS}), "
                 f"but has {shown(odd.iloc[0])} in row {odd.index[0]!r}"
                 + (f" and {len(odd) - 1} more" if len(odd) > 1 else "")
             )

@@ -79,7 +79,7 @@ def guess_columns(frame: pd.DataFrame) -> tuple[str, list[str], list[str]]:
     path : str
         The first column most of whose texts end like image files.
     labels : list of str
-        Columns of True and False, or of 1 and 0.
+        Columns of yes and no, as `ImageSet.from_frame` takes them.
     classes : list of str
         Other columns of text with 2 to 50 values, each of them ten times on average.
 

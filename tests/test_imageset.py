@@ -47,13 +47,13 @@ def test_from_frame_takes_yes_no_columns_and_classes(table):
 
 def test_every_problem_of_a_table_is_in_one_error(table):
     table.loc[1, "file"] = table.loc[0, "file"]
-    table["cat"] = ["yes", None, True]
+    table["cat"] = ["maybe", None, True]
     table["dog"] = [0.0, np.nan, 1.0]
     with pytest.raises(InvalidDataError) as caught:
         ImageSet.from_frame(table, path="file", labels=["cat", "dog"])
     message = str(caught.value)
     assert "must be unique, but 1 values repeat" in message
-    assert "column 'cat' must hold yes and no (True/False or 1/0), but has 'yes'" in message
+    assert "column 'cat' must hold yes and no (yes/no, y/n, true/false, t/f, 1/0), but has 'maybe'" in message
     assert "column 'cat' has 1 empty cells" in message
     assert "column 'dog' has 1 empty cells" in message
 
@@ -324,11 +324,25 @@ def test_classes_are_at_least_two(table):
 def test_a_cell_that_is_neither_is_named_by_its_row(table):
     table.index = ["p", "q", "r"]
     table["dog"] = [1, 2, 0]
-    words = r"\(True/False or 1/0\), but has 2 in row 'q'$"
+    words = r"t/f, 1/0\), but has 2 in row 'q'$"
     with pytest.raises(InvalidDataError, match=words):
         ImageSet.from_frame(table, path="file", labels=["dog"])
     table["dog"] = [1, 2, 3]
     with pytest.raises(InvalidDataError, match=r"but has 2 in row 'q' and 1 more$"):
+        ImageSet.from_frame(table, path="file", labels=["dog"])
+
+
+@pytest.mark.parametrize("kind", [object, "str", "category"])
+def test_words_for_yes_and_no_are_taken(table, kind):
+    for words in (["yes", "no", None], [" Y", "N ", None], ["TRUE", "false", None], ["t", "F", None]):
+        table["dog"] = pd.Series(words, dtype=kind)
+        made = ImageSet.from_frame(table, path="file", labels=["dog"], missing="unknown")
+        assert made.labels["dog"].tolist() == [True, False, False]
+        assert made.known["dog"].tolist() == [True, True, False]
+        with pytest.raises(InvalidDataError, match="column 'dog' has 1 empty cells"):
+            ImageSet.from_frame(table, path="file", labels=["dog"])
+    table["dog"] = pd.Series(["yes", "no", "yess"], dtype=kind)
+    with pytest.raises(InvalidDataError, match=r"column 'dog' must .* has 'yess' in row 2$"):
         ImageSet.from_frame(table, path="file", labels=["dog"])
 
 

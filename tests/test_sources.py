@@ -2,7 +2,7 @@ import pandas as pd
 import pytest
 
 from peta_viz.errors import InvalidDataError
-from peta_viz.sources import find_images, read_images
+from peta_viz.sources import find_images, guess_columns, read_images
 
 
 @pytest.fixture
@@ -103,3 +103,10 @@ def test_a_table_with_other_marks_between_columns_says_so(tmp_path):
     (tmp_path / "a.csv").write_text("file;hat\na.png;1\n")
     with pytest.raises(InvalidDataError, match="separated by ';': save it with commas"):
         read_images(table=str(tmp_path / "a.csv"), path_column="file", label_columns=["hat"])
+
+
+def test_columns_of_words_for_yes_and_no_are_guessed_to_be_labels():
+    frame = pd.DataFrame({"file": ["a.png", "b.png"] * 15, "hat": ["Yes", "no"] * 15})
+    frame["hue"] = ["red", "blue"] * 15
+    frame["bag"] = ["t", None] * 15
+    assert guess_columns(frame) == ("file", ["hat", "bag"], ["hue"])
