@@ -1,8 +1,11 @@
 """The command ``peta-viz``."""
 
 import os
+import re
 import shutil
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -23,6 +26,19 @@ app = typer.Typer(
 )
 
 _DIGITS = 10  # of a seed
+_OPTIONS = {
+    "path": "--path-column",
+    "labels": "--label-columns",
+    "classes": "--class-columns",
+    "person_id": "--person-column",
+    "images_root": "--images-root",
+    "root": "--root",
+    "table": "--table",
+}
+_SOURCE = (
+    *("root", "table", "path_column", "label_columns", "class_columns", "person_column"),
+    *("images_root", "missing"),
+)
 _INPUT, _CLUSTER, _CLEAN, _TRAIN = "Input", "Clustering", "Cleaning", "Training"
 
 
@@ -198,8 +214,12 @@ def run(
         **read_assignments(set_ or []),
     }
     _check_engine(parameters)
-    from peta_viz.pipeline import run_stages  # noqa: PLC0415 - help should not wait for papermill
+    # Help should not wait for papermill.
+    from peta_viz.parameters import check_parameters  # noqa: PLC0415
+    from peta_viz.pipeline import run_stages  # noqa: PLC0415
+    from peta_viz.sources import check_images  # noqa: PLC0415
 
+    check_parameters(parameters)
     if parameters["root"] is None and parameters["table"] is None:
         from peta_viz.sample import TRUTH, make_sample  # noqa: PLC0415
 
@@ -207,6 +227,8 @@ def run(
         folder = out.absolute() / "sample"
         parameters["root"] = str(make_sample(folder))
         parameters["truth"] = str(folder / TRUTH)
+    with _in_options():
+        check_images(**{name: parameters[name] for name in _SOURCE})
     index = run_stages(out, parameters, fresh=fresh)
     typer.echo(f"report: {index}")
 
@@ -287,13 +309,14 @@ def audit(
     from peta_viz.quality.reading import quality_of_run  # noqa: PLC0415
 
     folder = out or Path("audit")
-    imageset = read_source(
-        source,
-        path=path_column,
-        labels=_names(label_columns) or None,
-        classes=_names(class_columns) or None,
-        root=images_root,
-    )
+    with _in_options():
+        imageset = read_source(
+            source,
+            path=path_column,
+            labels=_names(label_columns) or None,
+            classes=_names(class_columns) or None,
+            root=images_root,
+        )
     if imageset is None:
         folder = out or source
         quality = quality_of_run(source)
@@ -409,6 +432,20 @@ def main() -> None:
     except PetaVizError as error:
         typer.echo(f"peta-viz: {error}", err=True)
         sys.exit(1)
+
+
+@contextmanager
+def _in_options() -> Iterator[None]:
+    """Say what is wrong with a source in the names of the command's options."""
+
+    def spelt(text: str) -> str:
+        text = re.sub(r"\b(\w+)=…", lambda found: _OPTIONS.get(found[1], found[0]), text)
+        return text.replace('missing="unknown"', "--missing unknown")
+
+    try:
+        yield
+    except InvalidDataError as error:
+        raise InvalidDataError(error.what, list(map(spelt, error.problems))) from error
 
 
 def _tell(imageset: "ImageSet") -> None:
