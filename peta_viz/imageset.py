@@ -20,12 +20,11 @@ from peta_viz.errors import InvalidDataError, in_a_line
 from peta_viz.fetching import is_url, local_path
 from peta_viz.files import atomic, is_file
 from peta_viz.images import inspect_headers
+from peta_viz.origin import Mask, Origin, words_of
 from peta_viz.parquet import checked_schema, read_frame, told
 from peta_viz.rules import TEXT, shown
 
 HeadKind = Literal["exclusive", "multiple"]
-
-Mask = np.ndarray[Any, np.dtype[np.bool_]]
 
 _YES, _NO = ("yes", "y", "true", "t", "1"), ("no", "n", "false", "f", "0")
 _ANSWERS = ", ".join(map("/".join, zip(_YES, _NO, strict=True)))
@@ -181,6 +180,7 @@ class ImageSet:
         images = images.join(extra.assign(**{name: in_words(extra[name]) for name in mixed}))
         if heads is None:
             heads = [Head("labels", read.labels)] if read.labels else []
+        read.origin.keep(images)
         values, known = read.values.set_axis(index), read.known.set_axis(index)
         return cls(images, values, known, (*heads, *read.class_heads))
 
@@ -403,6 +403,8 @@ class Rows:
         The id of each row, and where its image is.
     values, known, class_heads
         The labels as `ImageSet` holds them, and the heads made of columns of classes.
+    origin
+        How the table is written.
 
     """
 
@@ -414,6 +416,7 @@ class Rows:
     values: pd.DataFrame
     known: pd.DataFrame
     class_heads: list[Head]
+    origin: Origin
 
 
 def read_rows(
@@ -472,8 +475,30 @@ def read_rows(
         ]
     if problems:
         raise InvalidDataError("the table", problems)
-    named = (*texts, *labels)
-    return Rows(frame, named, tuple(labels), ids, files, values, known, class_heads)
+    columns = {role: None if name is None else str(name) for role, name in single.items()}
+    words = {
+        name: words_of(
+            frame[name], values[name].to_numpy(), (known[name] & ~values[name]).to_numpy()
+        )
+        for name in labels
+    }
+    return Rows(
+        frame=frame,
+        named=(*texts, *labels),
+        labels=tuple(labels),
+        ids=ids,
+        files=files,
+        values=values,
+        known=known,
+        class_heads=class_heads,
+        origin=Origin(
+            columns=names,
+            path=path,
+            root=None if root is None else str(Path(root).absolute()),
+            words=words,
+            **columns,
+        ),
+    )
 
 
 def is_text(column: "pd.Index | pd.Series[Any]") -> bool:
