@@ -12,7 +12,7 @@ import pytest
 from peta_viz.errors import InvalidDataError, MissingPartError
 from peta_viz.tracking import (
     CnvrgLines,
-    OnlyCnvrgLines,
+    OnlyLines,
     Tracker,
     tracking_uri,
     training_hooks,
@@ -154,7 +154,7 @@ def test_text_cannot_break_out_of_a_cnvrg_line():
 
 def test_only_cnvrg_lines_are_passed_on():
     stream = io.StringIO()
-    only = OnlyCnvrgLines(stream)
+    only = OnlyLines(stream)
     only.write("hello\ncnvrg_tag_a: 1\n")
     only.write("cnvrg_x\ncnvrg_linechart_b value: 2\n")
     only.flush()
