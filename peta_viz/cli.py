@@ -282,7 +282,7 @@ def audit(
         Path | None,
         typer.Option(help="Where to write. Default: the run folder itself, or audit."),
     ] = None,
-    count: Annotated[int, typer.Option(help="How many labels are listed.")] = 1_000,
+    count: Annotated[int, typer.Option(help="How many labels are listed at most.")] = 1_000,
     shown: Annotated[int, typer.Option(help="How many of them are shown with pictures.")] = 100,
     path_column: Annotated[
         str | None, typer.Option(help="The table's column of image files. Default: guessed.")
@@ -303,10 +303,14 @@ def audit(
         float | None, typer.Option(help="Images more similar than this are grouped.")
     ] = None,
 ) -> None:
-    """List the labels that are most likely wrong, worst first, and show the first ones."""
+    """List the labels that are most likely wrong, worst first, and show the first ones.
+
+    Listed are those that are wrong with a probability (p_wrong) of 10 % or more.
+    """
     from peta_viz.quality.audit import group, read_source  # noqa: PLC0415
     from peta_viz.quality.pages import write_worst  # noqa: PLC0415
     from peta_viz.quality.reading import quality_of_run  # noqa: PLC0415
+    from peta_viz.quality.scores import LISTED  # noqa: PLC0415
 
     folder = out or Path("audit")
     with _in_options():
@@ -325,8 +329,12 @@ def audit(
         group(imageset, folder, reid=reid, threshold=threshold)
         quality = quality_of_run(folder)
     table, page = write_worst(quality, folder, count=count, shown=shown)
-    for row in quality.expect_wrong(quality.worst(count)).itertuples():
-        typer.echo(f"of the first {row.first:,} about {row.wrong:.0f} are wrong")
+    worst = quality.worst(count, least=LISTED)
+    if worst.empty:
+        typer.echo(f"no label is wrong with a probability of {LISTED:.0%} or more")
+    else:
+        for row in quality.expect_wrong(worst).itertuples():
+            typer.echo(f"of the first {row.first:,} about {row.wrong:.0f} are wrong")
     typer.echo(f"list: {table}")
     typer.echo(f"page: {page}")
 
