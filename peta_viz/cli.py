@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from peta_viz.errors import InvalidDataError, PetaVizError
-from peta_viz.rules import shown
+from peta_viz.rules import counted, shown
 
 if TYPE_CHECKING:
     from peta_viz.imageset import ImageSet
@@ -221,10 +221,11 @@ def run(
 
     check_parameters(parameters)
     if parameters["root"] is None and parameters["table"] is None:
-        from peta_viz.sample import TRUTH, make_sample  # noqa: PLC0415
+        from peta_viz.sample import TRUTH, is_drawn, make_sample  # noqa: PLC0415
 
-        typer.echo("no --root and no --table: drawing the sample", err=True)
         folder = out.absolute() / "sample"
+        what = "taking the sample that is there" if is_drawn(folder) else "drawing the sample"
+        typer.echo(f"no --root and no --table: {what}", err=True)
         parameters["root"] = str(make_sample(folder))
         parameters["truth"] = str(folder / TRUTH)
     with _in_options():
@@ -270,7 +271,9 @@ def predict(
         else:
             frame.to_parquet(partial, index=False)
     lost = int((frame["problem"] != "").sum())
-    typer.echo(f"{len(frame) - lost:,} images predicted, {lost:,} could not be decoded: {out}")
+    typer.echo(
+        f"{counted(len(frame) - lost, 'image')} predicted, {lost:,} could not be decoded: {out}"
+    )
 
 
 @app.command()
@@ -459,7 +462,7 @@ def _in_options() -> Iterator[None]:
 def _tell(imageset: "ImageSet") -> None:
     """Say what was read, guessed columns among it, and which images cannot be read."""
     heads = ", ".join(f"{head.name} ({len(head.labels)})" for head in imageset.heads)
-    typer.echo(f"{len(imageset):,} images; heads, with how many labels: {heads}", err=True)
+    typer.echo(f"{counted(len(imageset), 'image')}; heads, with how many labels: {heads}", err=True)
     lost = imageset.images.loc[imageset.images["problem"] != "", "problem"]
     for image_id, problem in lost.head(5).items():
         typer.echo(f"cannot be read: {image_id}: {problem}", err=True)

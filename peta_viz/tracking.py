@@ -84,6 +84,7 @@ class Tracker:
         # Before the import: MLflow reports its use to its maker otherwise.
         os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
         os.environ["DO_NOT_TRACK"] = "true"
+        os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")  # it tells how it makes its tables
         if importlib.util.find_spec("mlflow") is None:
             raise MissingPartError(
                 "MLflow is not installed: pip install 'peta-viz[track]', or run with --no-track"

@@ -102,6 +102,9 @@ def test_finished_stages_are_kept_and_changed_ones_done_again(run_folder, tmp_pa
     assert "01_components …" in said
     again = run_cli("run", "--out", folder, *QUICK).stderr
     assert again.count("was done before, kept") == 5
+    assert "drawing the sample" in said
+    assert "taking the sample that is there" in again
+    assert "INFO" not in again
     (folder / "experiments.csv").unlink()
     third = run_cli("run", "--out", folder, *QUICK).stderr
     assert third.count("was done before, kept") == 3

@@ -168,6 +168,14 @@ def test_nothing_is_loaded_unless_asked_for():
     assert done.stdout.split() == ["False", "False"]
 
 
+def test_mlflow_says_nothing_of_its_tables(tmp_path):
+    code = "import sys; from peta_viz.tracking import Tracker; Tracker(sys.argv[1])"
+    line = [sys.executable, "-c", code, str(tmp_path)]
+    done = subprocess.run(line, capture_output=True, text=True, check=True)
+    assert (tmp_path / "mlflow.db").is_file()
+    assert "INFO" not in done.stdout + done.stderr
+
+
 @pytest.mark.parametrize("moved", [1, 2])
 def test_a_folder_that_was_moved_writes_nothing_where_it_was(tmp_path, moved):
     place = tmp_path / "0"

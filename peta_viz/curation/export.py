@@ -11,6 +11,7 @@ from peta_viz.curation.decisions import Decisions, part_id
 from peta_viz.files import atomic
 from peta_viz.imageset import IMAGE_COLUMNS, Head, ImageSet
 from peta_viz.origin import Origin, Word
+from peta_viz.rules import counted
 
 LABELS_FILE = "corrected_labels.csv"
 CHANGES_FILE = "label_changes.csv"
@@ -120,19 +121,15 @@ def changes_in_words(imageset: ImageSet, changes: pd.DataFrame) -> dict[int, str
         cells = own.loc[own["field"] == "label", ["label", "raw", "now"]]
         labels = Counter(map(tuple, cells.to_numpy().tolist()))
         words = [
-            f"{label}: {raw} → {now} ({_images(count)})"
+            f"{label}: {raw} → {now} ({counted(count, 'image')})"
             for (label, raw, now), count in sorted(labels.items())
         ]
         for field, what in (("image", "dropped"), ("component", "split off")):
             count = int((own["field"] == field).sum())
-            words += [f"{_images(count)} {what}"] if count else []
+            words += [f"{counted(count, 'image')} {what}"] if count else []
         found[component] = (len(own), ", ".join(words))
     order = sorted(found, key=lambda component: -found[component][0])
     return {int(component): found[component][1] for component in order}
-
-
-def _images(count: int) -> str:
-    return "1 image" if count == 1 else f"{count} images"
 
 
 def _is_column(head: Head) -> bool:

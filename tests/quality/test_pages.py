@@ -95,7 +95,7 @@ def test_components_of_several_things_are_shown_in_parts(quality, tmp_path):
     _, page = write_worst(replace(quality, components=components, images=images), tmp_path)
     text = page.read_text()
     assert "2 components likely hold images of different things" in " ".join(text.split())
-    apart = text[text.index("Different persons?") :]
+    apart = text[text.index("Different things?") :]
     assert apart.index("likely 3 + 1 images") < apart.index("likely 2 + 2 images")
     places = [apart.index(f"i{number}") for number in (13, 14, 12, 15)]
     assert places == sorted(places)
