@@ -1,8 +1,11 @@
 """The command ``peta-viz``."""
 
 import os
+import re
 import shutil
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -10,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from peta_viz.errors import InvalidDataError, PetaVizError
-from peta_viz.rules import shown
+from peta_viz.rules import counted, shown
 
 if TYPE_CHECKING:
     from peta_viz.imageset import ImageSet
@@ -23,6 +26,19 @@ app = typer.Typer(
 )
 
 _DIGITS = 10  # of a seed
+_OPTIONS = {
+    "path": "--path-column",
+    "labels": "--label-columns",
+    "classes": "--class-columns",
+    "person_id": "--person-column",
+    "images_root": "--images-root",
+    "root": "--root",
+    "table": "--table",
+}
+_SOURCE = (
+    *("root", "table", "path_column", "label_columns", "class_columns", "person_column"),
+    *("images_root", "missing"),
+)
 _INPUT, _CLUSTER, _CLEAN, _TRAIN = "Input", "Clustering", "Cleaning", "Training"
 
 
@@ -198,15 +214,22 @@ def run(
         **read_assignments(set_ or []),
     }
     _check_engine(parameters)
-    from peta_viz.pipeline import run_stages  # noqa: PLC0415 - help should not wait for papermill
+    # Help should not wait for papermill.
+    from peta_viz.parameters import check_parameters  # noqa: PLC0415
+    from peta_viz.pipeline import run_stages  # noqa: PLC0415
+    from peta_viz.sources import check_images  # noqa: PLC0415
 
+    check_parameters(parameters)
     if parameters["root"] is None and parameters["table"] is None:
-        from peta_viz.sample import TRUTH, make_sample  # noqa: PLC0415
+        from peta_viz.sample import TRUTH, is_drawn, make_sample  # noqa: PLC0415
 
-        typer.echo("no --root and no --table: drawing the sample", err=True)
         folder = out.absolute() / "sample"
+        what = "taking the sample that is there" if is_drawn(folder) else "drawing the sample"
+        typer.echo(f"no --root and no --table: {what}", err=True)
         parameters["root"] = str(make_sample(folder))
         parameters["truth"] = str(folder / TRUTH)
+    with _in_options():
+        check_images(**{name: parameters[name] for name in _SOURCE})
     index = run_stages(out, parameters, fresh=fresh)
     typer.echo(f"report: {index}")
 
@@ -248,7 +271,9 @@ def predict(
         else:
             frame.to_parquet(partial, index=False)
     lost = int((frame["problem"] != "").sum())
-    typer.echo(f"{len(frame) - lost:,} images predicted, {lost:,} could not be decoded: {out}")
+    typer.echo(
+        f"{counted(len(frame) - lost, 'image')} predicted, {lost:,} could not be decoded: {out}"
+    )
 
 
 @app.command()
@@ -260,7 +285,7 @@ def audit(
         Path | None,
         typer.Option(help="Where to write. Default: the run folder itself, or audit."),
     ] = None,
-    count: Annotated[int, typer.Option(help="How many labels are listed.")] = 1_000,
+    count: Annotated[int, typer.Option(help="How many labels are listed at most.")] = 1_000,
     shown: Annotated[int, typer.Option(help="How many of them are shown with pictures.")] = 100,
     path_column: Annotated[
         str | None, typer.Option(help="The table's column of image files. Default: guessed.")
@@ -281,19 +306,24 @@ def audit(
         float | None, typer.Option(help="Images more similar than this are grouped.")
     ] = None,
 ) -> None:
-    """List the labels that are most likely wrong, worst first, and show the first ones."""
+    """List the labels that are most likely wrong, worst first, and show the first ones.
+
+    Listed are those that are wrong with a probability (p_wrong) of 10 % or more.
+    """
     from peta_viz.quality.audit import group, read_source  # noqa: PLC0415
     from peta_viz.quality.pages import write_worst  # noqa: PLC0415
     from peta_viz.quality.reading import quality_of_run  # noqa: PLC0415
+    from peta_viz.quality.scores import LISTED  # noqa: PLC0415
 
     folder = out or Path("audit")
-    imageset = read_source(
-        source,
-        path=path_column,
-        labels=_names(label_columns) or None,
-        classes=_names(class_columns) or None,
-        root=images_root,
-    )
+    with _in_options():
+        imageset = read_source(
+            source,
+            path=path_column,
+            labels=_names(label_columns) or None,
+            classes=_names(class_columns) or None,
+            root=images_root,
+        )
     if imageset is None:
         folder = out or source
         quality = quality_of_run(source)
@@ -302,8 +332,12 @@ def audit(
         group(imageset, folder, reid=reid, threshold=threshold)
         quality = quality_of_run(folder)
     table, page = write_worst(quality, folder, count=count, shown=shown)
-    for row in quality.expect_wrong(quality.worst(count)).itertuples():
-        typer.echo(f"of the first {row.first:,} about {row.wrong:.0f} are wrong")
+    worst = quality.worst(count, least=LISTED)
+    if worst.empty:
+        typer.echo(f"no label is wrong with a probability of {LISTED:.0%} or more")
+    else:
+        for row in quality.expect_wrong(worst).itertuples():
+            typer.echo(f"of the first {row.first:,} about {row.wrong:.0f} are wrong")
     typer.echo(f"list: {table}")
     typer.echo(f"page: {page}")
 
@@ -411,10 +445,24 @@ def main() -> None:
         sys.exit(1)
 
 
+@contextmanager
+def _in_options() -> Iterator[None]:
+    """Say what is wrong with a source in the names of the command's options."""
+
+    def spelt(text: str) -> str:
+        text = re.sub(r"\b(\w+)=…", lambda found: _OPTIONS.get(found[1], found[0]), text)
+        return text.replace('missing="unknown"', "--missing unknown")
+
+    try:
+        yield
+    except InvalidDataError as error:
+        raise InvalidDataError(error.what, list(map(spelt, error.problems))) from error
+
+
 def _tell(imageset: "ImageSet") -> None:
     """Say what was read, guessed columns among it, and which images cannot be read."""
     heads = ", ".join(f"{head.name} ({len(head.labels)})" for head in imageset.heads)
-    typer.echo(f"{len(imageset):,} images; heads, with how many labels: {heads}", err=True)
+    typer.echo(f"{counted(len(imageset), 'image')}; heads, with how many labels: {heads}", err=True)
     lost = imageset.images.loc[imageset.images["problem"] != "", "problem"]
     for image_id, problem in lost.head(5).items():
         typer.echo(f"cannot be read: {image_id}: {problem}", err=True)

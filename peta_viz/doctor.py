@@ -19,6 +19,8 @@ from typing import Literal
 
 from packaging.requirements import Requirement
 
+from peta_viz.rules import counted
+
 State = Literal["good", "absent", "broken"]
 
 DISK_BYTES = 2 * 10**9
@@ -249,7 +251,7 @@ def _widgets() -> Finding:
 
 def _memory() -> Finding:
     total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    words = f"{total / 1e9:.0f} GB, {len(os.sched_getaffinity(0))} CPUs"
+    words = f"{total / 1e9:.0f} GB, {counted(len(os.sched_getaffinity(0)), 'CPU')}"
     if total < MEMORY_BYTES:
         return Finding("memory", "broken", words, f"have {MEMORY_BYTES / 1e9:.0f} GB or more")
     return Finding("memory", "good", words)

@@ -23,6 +23,7 @@ class InvalidDataError(PetaVizError):
     """
 
     def __init__(self, what: str, problems: Sequence[str]) -> None:
+        self.what = what
         self.problems = tuple(problems)
         shown = "".join(f"\n  - {problem}" for problem in self.problems[:_SHOWN])
         more = len(self.problems) - _SHOWN

@@ -202,6 +202,11 @@ def inspect_headers(paths: "pd.Series[str]") -> pd.DataFrame:
     return frame.astype({"width": "int32", "height": "int32", "problem": "str"})
 
 
+def header_problem(path: str) -> str:
+    """Return why the header of an image cannot be read, or an empty text; URLs are left alone."""
+    return _header(path)[2]
+
+
 def problems_of(paths: Iterable[str]) -> list[str]:
     """Decode each file or URL; return the reason it fails, or an empty text where it does not."""
     with ThreadPoolExecutor() as pool:

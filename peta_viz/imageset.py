@@ -3,7 +3,7 @@
 import copy
 import json
 import numbers
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
@@ -20,11 +20,14 @@ from peta_viz.errors import InvalidDataError, in_a_line
 from peta_viz.fetching import is_url, local_path
 from peta_viz.files import atomic, is_file
 from peta_viz.images import inspect_headers
+from peta_viz.origin import Mask, Origin, words_of
 from peta_viz.parquet import checked_schema, read_frame, told
 from peta_viz.rules import TEXT, shown
 
 HeadKind = Literal["exclusive", "multiple"]
 
+_YES, _NO = ("yes", "y", "true", "t", "1"), ("no", "n", "false", "f", "0")
+_ANSWERS = ", ".join(map("/".join, zip(_YES, _NO, strict=True)))
 IMAGE_COLUMNS = ("path", "subset", "person_id", "width", "height")
 
 
@@ -115,7 +118,8 @@ class ImageSet:
         path
             Column with the image files.
         labels
-            Columns of yes and no (booleans, or numbers 0 and 1), each one label.
+            Columns of yes and no, each one label: booleans, numbers 0 and 1, or the words yes/no,
+            y/n, true/false, t/f in any case.
         classes
             Columns with one class name per image, each an exclusive head: column ``colour`` with
             the values ``red`` and ``blue`` becomes the labels ``colour=red`` and ``colour=blue``.
@@ -148,60 +152,37 @@ class ImageSet:
         [True, False]
 
         """
-        names = [str(name) for name in frame.columns]
-        problems = [
-            f"the column name {shown(name)} cannot be written: rename it"
-            for name in names
-            if not TEXT.fits(name)
-        ]
-        if problems:
-            raise InvalidDataError("the table", problems)
-        frame = frame.set_axis(names, axis=1)
-        # Columns of a table without a header are called by numbers.
-        path, labels, classes = str(path), list(map(str, labels)), list(map(str, classes))
-        image_id, subset, person_id = (
-            None if name is None else str(name) for name in (image_id, subset, person_id)
+        read = read_rows(
+            frame,
+            path=path,
+            labels=labels,
+            classes=classes,
+            image_id=image_id,
+            subset=subset,
+            person_id=person_id,
+            root=root,
+            missing=missing,
         )
-        texts = [path, *classes, *(c for c in (image_id, subset, person_id) if c)]
-        named = [*texts, *labels]
-        problems = _frame_problems(
-            frame, named, texts=texts, path=path, labels=labels, classes=classes
-        )
-        if problems:
-            raise InvalidDataError("the table", problems)
-
-        ids = frame[image_id or path].astype("string").astype("str")
-        files, outside = resolve_paths(frame[path].astype("str"), root)
-        values, known, class_heads, bad = _label_matrices(frame, labels, classes)
-        problems += _id_problems(ids, image_id or path)
-        problems += [f"path {name!r} leads out of the folder {root}" for name in outside]
-        problems += bad
-        if missing == "error" and not known.to_numpy().all():
-            problems += [
-                f"column {column!r} has {count} empty cells: fill them, drop the rows, "
-                'or pass missing="unknown" if nobody gave that label'
-                for column, count in _empty_cells(frame, [*labels, *classes])
-            ]
-        if problems:
-            raise InvalidDataError("the table", problems)
-
+        frame, ids = read.frame, read.ids
         index = pd.Index(ids.to_numpy(), name="image_id", dtype="str")
         images = pd.DataFrame(
             {
-                "path": files,
-                "subset": _text(frame[subset], "") if subset else "",
-                "person_id": _text(frame[person_id], ids) if person_id else index,
+                "path": read.files,
+                "subset": _text(frame[str(subset)], "") if subset else "",
+                "person_id": _text(frame[str(person_id)], ids) if person_id else index,
             },
             index=index,
         )
         images = images.join(inspect_headers(images["path"]))
-        others = [c for c in frame.columns if c not in {*named, *images.columns}]
+        others = [c for c in frame.columns if c not in {*read.named, *images.columns}]
         extra = frame[others].set_axis(index)
         mixed = [name for name in extra.columns if pd.api.types.is_object_dtype(extra[name])]
         images = images.join(extra.assign(**{name: in_words(extra[name]) for name in mixed}))
         if heads is None:
-            heads = [Head("labels", tuple(labels))] if labels else []
-        return cls(images, values.set_axis(index), known.set_axis(index), (*heads, *class_heads))
+            heads = [Head("labels", read.labels)] if read.labels else []
+        read.origin.keep(images)
+        values, known = read.values.set_axis(index), read.known.set_axis(index)
+        return cls(images, values, known, (*heads, *read.class_heads))
 
     def subset(self, rows: "pd.Series[bool] | np.ndarray[Any, Any] | Iterable[str]") -> Self:
         """Return the image set of some of the images, in the order of this one.
@@ -403,10 +384,121 @@ def _id_problems(ids: "pd.Series[Any]", column: str) -> list[str]:
         return problems
     repeated = ids[ids.duplicated()].unique()
     if len(repeated):
-        problems.append(
-            f"{column} must be unique, but {len(repeated)} values repeat, such as {repeated[0]!r}"
-        )
+        many = "1 value repeats" if len(repeated) == 1 else f"{len(repeated)} values repeat"
+        problems.append(f"{column} must be unique, but {many}, such as {repeated[0]!r}")
     return problems
+
+
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """What the rows of a table say, checked; images have not been looked at.
+
+    Parameters
+    ----------
+    frame
+        The table, its columns named by texts.
+    named, labels
+        Columns that were named, and those of yes and no among them.
+    ids, files
+        The id of each row, and where its image is.
+    values, known, class_heads
+        The labels as `ImageSet` holds them, and the heads made of columns of classes.
+    origin
+        How the table is written.
+
+    """
+
+    frame: pd.DataFrame
+    named: tuple[str, ...]
+    labels: tuple[str, ...]
+    ids: "pd.Series[str]"
+    files: list[str]
+    values: pd.DataFrame
+    known: pd.DataFrame
+    class_heads: list[Head]
+    origin: Origin
+
+
+def read_rows(
+    frame: pd.DataFrame,
+    *,
+    path: str,
+    labels: Sequence[str] = (),
+    classes: Sequence[str] = (),
+    image_id: str | None = None,
+    subset: str | None = None,
+    person_id: str | None = None,
+    root: str | Path | None = None,
+    missing: Literal["error", "unknown"] = "error",
+) -> Rows:
+    """Read a table as `ImageSet.from_frame` does, without opening any image.
+
+    Raises
+    ------
+    InvalidDataError
+        As `ImageSet.from_frame`.
+
+    """
+    names = [str(name) for name in frame.columns]
+    problems = [
+        f"the column name {shown(name)} cannot be written: rename it"
+        for name in names
+        if not TEXT.fits(name)
+    ]
+    if problems:
+        raise InvalidDataError("the table", problems)
+    frame = frame.set_axis(names, axis=1)
+    # Columns of a table without a header are called by numbers.
+    path, labels, classes = str(path), list(map(str, labels)), list(map(str, classes))
+    single = {"image_id": image_id, "subset": subset, "person_id": person_id}
+    roles = {"path": [path], "classes": classes}
+    roles |= {role: [str(name)] for role, name in single.items() if name is not None}
+    texts = [name for columns in roles.values() for name in columns]
+    problems = _frame_problems(
+        frame, {**roles, "labels": labels}, texts=texts, path=path, labels=labels, classes=classes
+    )
+    if problems:
+        raise InvalidDataError("the table", problems)
+
+    id_column = path if image_id is None else str(image_id)
+    ids = frame[id_column].astype("string").astype("str")
+    files, outside = resolve_paths(frame[path].astype("str"), root)
+    values, known, class_heads, bad = _label_matrices(frame, labels, classes)
+    problems += _id_problems(ids, f"column {id_column!r}")
+    problems += [f"path {name!r} leads out of the folder {root}" for name in outside]
+    problems += bad
+    if missing == "error" and not known.to_numpy().all():
+        problems += [
+            f"column {column!r} has {count} empty cells: fill them, drop the rows, "
+            'or give missing="unknown" if nobody gave that label'
+            for column, count in _empty_cells(frame, [*labels, *classes])
+        ]
+    if problems:
+        raise InvalidDataError("the table", problems)
+    columns = {role: None if name is None else str(name) for role, name in single.items()}
+    words = {
+        name: words_of(
+            frame[name], values[name].to_numpy(), (known[name] & ~values[name]).to_numpy()
+        )
+        for name in labels
+    }
+    return Rows(
+        frame=frame,
+        named=(*texts, *labels),
+        labels=tuple(labels),
+        ids=ids,
+        files=files,
+        values=values,
+        known=known,
+        class_heads=class_heads,
+        origin=Origin(
+            columns=names,
+            path=path,
+            root=None if root is None else str(Path(root).absolute()),
+            words=words,
+            **columns,
+        ),
+    )
 
 
 def is_text(column: "pd.Index | pd.Series[Any]") -> bool:
@@ -416,7 +508,7 @@ def is_text(column: "pd.Index | pd.Series[Any]") -> bool:
 
 def _frame_problems(
     frame: pd.DataFrame,
-    named: Sequence[str],
+    roles: Mapping[str, Sequence[str]],
     *,
     texts: Sequence[str],
     path: str,
@@ -424,7 +516,9 @@ def _frame_problems(
     classes: Sequence[str],
 ) -> list[str]:
     problems = [
-        f"there is no column {column!r}; the columns are {', '.join(map(repr, frame.columns))}"
+        f"{role}=…: there is no column {column!r}; "
+        f"the columns are {', '.join(map(repr, frame.columns))}"
+        for role, named in roles.items()
         for column in dict.fromkeys(named)
         if column not in frame.columns
     ]
@@ -444,9 +538,11 @@ def _frame_problems(
                 f"in row {odd.index[0]!r}"
             )
     if not labels and not classes:
-        yes_no = [str(c) for c in frame.columns if c != path and is_yes_no(frame[c])]
+        others = [str(column) for column in frame.columns if column != path]
+        yes_no = [c for c in others if frame[c].notna().any() and is_yes_no(frame[c].dropna())]
         hint = f"; these look like labels: {', '.join(yes_no)}" if yes_no else ""
-        problems.append(f"no label is named (labels=… or classes=…){hint}")
+        words = f"; the columns are {', '.join(map(repr, frame.columns))}" if not problems else ""
+        problems.append(f"no label is named (labels=… or classes=…){hint}{words}")
     return problems
 
 
@@ -484,17 +580,31 @@ def in_words(column: "pd.Series[Any]") -> "pd.Series[str]":
     return pd.Series(words, index=column.index, dtype="str")
 
 
-def _yes(column: "pd.Series[Any]", value: bool) -> "np.ndarray[Any, np.dtype[np.bool_]]":  # noqa: FBT001
-    """Tell which cells say yes, or no: True or 1, False or 0."""
+def _answers(column: "pd.Series[Any]") -> "tuple[Mask, Mask]":
+    """Tell which cells say yes and which say no: True and False, 1 and 0, or words for it."""
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        column = column.astype(column.cat.categories.dtype)
+    if isinstance(column.dtype, pd.StringDtype):
+        words = column.str.strip().str.lower()
+        return words.isin(_YES).to_numpy(dtype=bool), words.isin(_NO).to_numpy(dtype=bool)
     if not pd.api.types.is_object_dtype(column):
-        return column.isin([value]).to_numpy(dtype=bool)
-    kinds = (numbers.Real, np.bool_)
-    return np.array([isinstance(cell, kinds) and cell == value for cell in column], dtype=bool)
+        return column.isin([1]).to_numpy(dtype=bool), column.isin([0]).to_numpy(dtype=bool)
+    said = [_answer(cell) for cell in column]
+    return np.array([one is True for one in said]), np.array([one is False for one in said])
+
+
+def _answer(cell: Any) -> bool | None:
+    if isinstance(cell, str):
+        word = cell.strip().lower()
+        return True if word in _YES else False if word in _NO else None
+    is_number = isinstance(cell, numbers.Real | np.bool_)
+    return bool(cell) if is_number and cell in (0, 1) else None
 
 
 def is_yes_no(column: "pd.Series[Any]") -> bool:
-    """Tell whether every cell is True or False, 1 or 0."""
-    return bool((_yes(column, True) | _yes(column, False)).all())
+    """Tell whether every cell says yes or no: True or False, 1 or 0, or a word for it."""
+    yes, no = _answers(column)
+    return bool((yes | no).all())
 
 
 def _empty_cells(frame: pd.DataFrame, columns: Sequence[str]) -> list[tuple[str, int]]:
@@ -536,13 +646,18 @@ def _label_matrices(
     for column in labels:
         given = frame[column]
         known[column] = given.notna().to_numpy()
-        yes = _yes(given, True)
-        odd = given[given.notna().to_numpy() & ~yes & ~_yes(given, False)]
+        yes, no = _answers(given)
+        odd = given[given.notna().to_numpy() & ~yes & ~no]
         if len(odd):
             problems.append(
-                f"column {column!r} must hold yes and no (True/False or 1/0), "
+                f"column {column!r} must hold yes and no ({_ANSWERS}), "
                 f"but has {shown(odd.iloc[0])} in row {odd.index[0]!r}"
                 + (f" and {len(odd) - 1} more" if len(odd) > 1 else "")
+                + (
+                    "; columns of class names go into classes=…"
+                    if isinstance(odd.iloc[0], str)
+                    else ""
+                )
             )
         values[column] = yes
     for column in classes:

@@ -25,7 +25,8 @@ from peta_viz.files import alone, disk_told, write_text
 from peta_viz.parameters import check_parameters
 from peta_viz.report import notebook_to_html, read_notes, write_index
 from peta_viz.sources import table_paths
-from peta_viz.tracking import OnlyCnvrgLines, Tracker
+from peta_viz.tracking import OnlyLines, Tracker
+from peta_viz.training.progress import AS_LINES, EPOCH_LINE
 
 
 @dataclass(frozen=True)
@@ -207,9 +208,12 @@ def _run_stage(
     running.parent.mkdir(exist_ok=True)
     os.environ.setdefault("TQDM_MININTERVAL", "0.5")
     # Progress bars redraw a line, which only a terminal can show.
-    streams: dict[str, Any] = {"stderr_file": sys.stderr} if sys.stderr.isatty() else {}
+    streams: dict[str, Any] = {"stderr_file": sys.stderr}
+    if not sys.stderr.isatty():
+        os.environ.update(AS_LINES)
+        streams["stderr_file"] = OnlyLines(sys.stderr, EPOCH_LINE)
     if parameters.get("cnvrg"):
-        streams["stdout_file"] = OnlyCnvrgLines(sys.stdout)
+        streams["stdout_file"] = OnlyLines(sys.stdout)
     try:
         papermill.execute_notebook(
             str(notebook_folder() / f"{stage.name}.ipynb"),

@@ -18,6 +18,7 @@ from peta_viz.files import alone, atomic, write_text
 
 RELEASE = "PETA dataset"
 TRUTH = "truth.csv"
+_MARK = ".complete-"
 STREET, CAMPUS = "SampleStreet", "SampleCampus"
 
 _AGE_DISPUTES = {"Less30": "Less45", "Less45": "Less30", "Larger60": "Less60", "Less15": "Less30"}
@@ -83,8 +84,13 @@ def make_sample(folder: str | Path, *, seed: int = 0) -> Path:
 
     """
     folder = Path(folder)
-    draw_once(folder, ".complete-", seed, _draw_all)
+    draw_once(folder, _MARK, seed, _draw_all)
     return folder / RELEASE
+
+
+def is_drawn(folder: str | Path, *, seed: int = 0) -> bool:
+    """Tell whether the sample is there, whole, so that `make_sample` keeps it."""
+    return (Path(folder) / f"{_MARK}{seed}").is_file()
 
 
 def draw_once(

@@ -8,9 +8,9 @@ import pandas as pd
 
 from peta_viz.errors import InvalidDataError, in_a_line
 from peta_viz.files import is_file, is_folder
-from peta_viz.images import EXTENSIONS
-from peta_viz.imageset import ImageSet, in_words, is_yes_no, resolve_paths
-from peta_viz.parquet import read_frame
+from peta_viz.images import EXTENSIONS, header_problem
+from peta_viz.imageset import ImageSet, in_words, is_yes_no, read_rows, resolve_paths
+from peta_viz.parquet import checked_schema, read_frame, told
 from peta_viz.peta import peta_summary, read_peta
 
 
@@ -52,8 +52,7 @@ def read_images(
         If there is neither or both, or the data cannot be used as it is.
 
     """
-    if (root is None) == (table is None):
-        raise InvalidDataError("the input", ["give either root=… (PETA) or table=… (your own)"])
+    _refuse_both(root, table)
     if root is not None:
         return read_peta(root), peta_summary(root)
     assert table is not None
@@ -71,6 +70,67 @@ def read_images(
     return imageset, summary.rename_axis("label")
 
 
+def check_images(
+    *,
+    root: str | None = None,
+    table: str | None = None,
+    path_column: str = "path",
+    label_columns: Sequence[str] = (),
+    class_columns: Sequence[str] = (),
+    person_column: str | None = None,
+    images_root: str | None = None,
+    missing: Literal["error", "unknown"] = "error",
+) -> None:
+    """Refuse what `read_images` would refuse, and a table none of whose images can be read.
+
+    Of a table only the named columns are read, and of images no more than headers, until one is
+    found to be an image.
+
+    Parameters
+    ----------
+    root, table, path_column, label_columns, class_columns, person_column, images_root, missing
+        As for `read_images`.
+
+    Raises
+    ------
+    InvalidDataError
+        If the data cannot be used as it is.
+
+    """
+    _refuse_both(root, table)
+    if root is not None:
+        if not peta_summary(root)["images"].sum():
+            raise InvalidDataError(root, ["there is no image in it"])
+        return
+    assert table is not None
+    file = Path(table)
+    texts = [path_column, *class_columns, *([person_column] if person_column else [])]
+    named = [*texts, *label_columns]
+    there = set(named) <= set(_column_names(file)) and (label_columns or class_columns)
+    read = read_rows(
+        # Which columns look like the ones that are missing, only the whole table tells.
+        read_table(file, texts, columns=list(dict.fromkeys(named)) if there else None),
+        path=path_column,
+        labels=label_columns,
+        classes=class_columns,
+        person_id=person_column,
+        root=images_root or file.parent,
+        missing=missing,
+    )
+    if all(header_problem(name) for name in read.files):
+        first = read.files[0]
+        words = (
+            f"none of its {len(read.files):,} images can be read, such as {first} "
+            f"({header_problem(first)}): paths start at images_root=…, or else where the table is"
+        )
+        raise InvalidDataError("the table", [words])
+
+
+def _refuse_both(root: str | None, table: str | None) -> None:
+    if (root is None) == (table is None):
+        raise InvalidDataError("the input", ["give either root=… (PETA) or table=… (your own)"])
+
+
 def guess_columns(frame: pd.DataFrame) -> tuple[str, list[str], list[str]]:
     """Guess what the columns of a table are.
 
@@ -79,7 +139,7 @@ def guess_columns(frame: pd.DataFrame) -> tuple[str, list[str], list[str]]:
     path : str
         The first column most of whose texts end like image files.
     labels : list of str
-        Columns of True and False, or of 1 and 0.
+        Columns of yes and no, as `ImageSet.from_frame` takes them.
     classes : list of str
         Other columns of text with 2 to 50 values, each of them ten times on average.
 
@@ -174,19 +234,43 @@ def find_images(
     return paths, frame[component_column].tolist() if component_column else None
 
 
-def read_table(file: Path, text_columns: Sequence[str | None] = ()) -> pd.DataFrame:
-    """Read a table; in a CSV the named columns are text as it stands, and only "" is empty."""
-    if file.suffix.lower() not in (".csv", ".parquet"):
-        raise InvalidDataError(str(file), ["a table is one of .csv, .parquet"])
-    if file.suffix.lower() == ".parquet":
-        return read_frame(file)
+def read_table(
+    file: Path, text_columns: Sequence[str | None] = (), *, columns: list[str] | None = None
+) -> pd.DataFrame:
+    """Read a table; in a CSV the named columns are text as it stands, and only "" is empty.
+
+    Parameters
+    ----------
+    file
+        CSV or Parquet.
+    text_columns
+        What is text in a CSV whatever it looks like.
+    columns
+        Which columns are read; by default all.
+
+    """
+    if _is_parquet(file):
+        return read_frame(file, columns=columns)
     types = {column: "str" for column in text_columns if column}
-    frame = read_csv(file, dtype=types, keep_default_na=False, na_values=[""])
+    frame = read_csv(file, dtype=types, keep_default_na=False, na_values=[""], usecols=columns)
     other = next((mark for mark in ";\t|" if mark in str(frame.columns[0])), "")
-    if other and len(frame.columns) == 1:
+    if other and len(frame.columns) == 1 and columns is None:
         words = f"it looks separated by {other!r}: save it with commas between its columns"
         raise InvalidDataError(str(file), [words])
     return frame
+
+
+def _column_names(file: Path) -> list[str]:
+    if _is_parquet(file):
+        with told(file):
+            return list(checked_schema(file).names)
+    return list(map(str, read_csv(file, nrows=0).columns))
+
+
+def _is_parquet(file: Path) -> bool:
+    if file.suffix.lower() not in (".csv", ".parquet"):
+        raise InvalidDataError(str(file), ["a table is one of .csv, .parquet"])
+    return file.suffix.lower() == ".parquet"
 
 
 def read_csv(file: Path, **options: Any) -> pd.DataFrame:

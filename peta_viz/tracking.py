@@ -84,6 +84,7 @@ class Tracker:
         # Before the import: MLflow reports its use to its maker otherwise.
         os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
         os.environ["DO_NOT_TRACK"] = "true"
+        os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")  # it tells how it makes its tables
         if importlib.util.find_spec("mlflow") is None:
             raise MissingPartError(
                 "MLflow is not installed: pip install 'peta-viz[track]', or run with --no-track"
@@ -233,16 +234,25 @@ def without_cnvrg(text: str) -> str:
     return "".join(line for line in text.splitlines(keepends=True) if not _CNVRG.match(line))
 
 
-class OnlyCnvrgLines:
-    """A stream that passes on what `CnvrgLines` printed, and swallows the rest."""
+class OnlyLines:
+    """A stream that passes on lines that begin as a pattern says, and swallows the rest.
 
-    def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
+    Parameters
+    ----------
+    stream
+        Where to.
+    pattern
+        What they begin with; by default what `CnvrgLines` prints.
+
+    """
+
+    def __init__(self, stream: TextIO, pattern: re.Pattern[str] = _CNVRG) -> None:
+        self._stream, self._pattern = stream, pattern
 
     def write(self, text: str) -> int:
-        """Pass on the lines that are cnvrg's."""
+        """Pass on the lines that fit."""
         for line in text.splitlines():
-            if _CNVRG.match(line):
+            if self._pattern.match(line):
                 self._stream.write(f"{line}\n")
         return len(text)
 

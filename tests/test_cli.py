@@ -36,6 +36,83 @@ def test_a_folder_that_cannot_be_written_is_a_message_and_no_traceback():
     assert "Traceback" not in done.stderr
 
 
+@pytest.fixture
+def shoes(write_image):
+    """Write a table of four images."""
+    for n in range(4):
+        write_image(f"{n}.png", seed=n)
+    frame = pd.DataFrame({"file": [f"{n}.png" for n in range(4)], "worn": ["yes", "no"] * 2})
+    frame["hue"] = ["red", "blue"] * 2
+    return frame
+
+
+GOOD = ["--path-column", "file", "--label-columns", "worn", "--class-columns", "hue"]
+
+
+@pytest.mark.parametrize(
+    ("changed", "options", "words"),
+    [
+        (
+            {},
+            [],
+            ["--path-column: there is no column 'path'; the columns are 'file', 'worn', 'hue'"],
+        ),
+        ({}, GOOD[:2], ["(--label-columns or --class-columns); these look like labels: worn; the"]),
+        (
+            {},
+            [*GOOD[:4], "--class-columns", "hues"],
+            ["--class-columns: there is no column 'hues'"],
+        ),
+        ({}, [*GOOD, "--person-column", "who"], ["--person-column: there is no column 'who'"]),
+        (
+            {},
+            [*GOOD[:2], "--label-columns", "hue"],
+            ["'red' in row 0 and 3 more", "--class-columns"],
+        ),
+        ({"file": "0.png"}, GOOD, ["column 'file' must be unique, but 1 value repeats"]),
+        ({"worn": ["yes", "no", None, "no"]}, GOOD, ["1 empty cells", "--missing unknown"]),
+        ({"file": list("abcd")}, GOOD, ["none of its 4 images can be read", "--images-root"]),
+        ({}, [*GOOD, "--root", "x"], ["give either --root (PETA) or --table (your own)"]),
+    ],
+)
+def test_mistakes_in_a_table_are_told_before_any_work(shoes, tmp_path, changed, options, words):
+    own = shoes.assign(**changed)
+    own.to_csv(tmp_path / "shoes.csv", index=False)
+    own.to_parquet(tmp_path / "shoes.parquet")
+    for file in ("shoes.csv", "shoes.parquet"):
+        line = ["run", "--out", str(tmp_path / "out"), "--table", str(tmp_path / file), *options]
+        error = CliRunner().invoke(app, line).exception
+        assert isinstance(error, InvalidDataError)
+        for part in words:
+            assert part in str(error)
+        assert "=…" not in str(error)
+        assert "missing=" not in str(error)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_table_or_release_that_is_none_is_told_before_any_work(shoes, tmp_path):
+    shoes.to_csv(tmp_path / "shoes.csv", index=False, sep=";")
+    (tmp_path / "empty" / "VIPeR" / "archive").mkdir(parents=True)
+    (tmp_path / "empty" / "VIPeR" / "archive" / "Label.txt").touch()
+    for source, words in (
+        (["--table", tmp_path / "shoes.csv", *GOOD], "it looks separated by ';'"),
+        (["--table", tmp_path / "gone.csv", *GOOD], "there is no such file"),
+        (["--root", tmp_path], "is not the PETA release"),
+        (["--root", tmp_path / "empty"], "there is no image in it"),
+    ):
+        done = CliRunner().invoke(app, ["run", "--out", str(tmp_path / "out"), *map(str, source)])
+        assert isinstance(done.exception, InvalidDataError)
+        assert words in str(done.exception)
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_audit_tells_mistakes_in_the_names_of_its_options(shoes, tmp_path):
+    shoes[["hue"]].to_csv(tmp_path / "shoes.csv", index=False)
+    error = CliRunner().invoke(app, ["audit", str(tmp_path / "shoes.csv")]).exception
+    assert "no column looks like image files: name it with --path-column" in str(error)
+    assert "name them with --label-columns or --class-columns" in str(error)
+
+
 def test_sample_prints_where_it_is(tmp_path):
     done = run_cli("sample", tmp_path)
     assert done.stdout.strip() == str(tmp_path / "PETA dataset")

@@ -1,4 +1,5 @@
 import json
+import os
 import sys
 
 import pytest
@@ -123,3 +124,8 @@ def test_commands_that_only_tests_need(monkeypatch):
     monkeypatch.setenv("PATH", "")
     finding = doctor._test_command("chromium", "chromium")
     assert (finding.state, finding.remedy) == ("absent", "apt-get install chromium")
+
+
+def test_a_machine_may_have_one_cpu(monkeypatch):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0})
+    assert doctor._memory().words.endswith(" GB, 1 CPU")

@@ -47,13 +47,16 @@ def test_from_frame_takes_yes_no_columns_and_classes(table):
 
 def test_every_problem_of_a_table_is_in_one_error(table):
     table.loc[1, "file"] = table.loc[0, "file"]
-    table["cat"] = ["yes", None, True]
+    table["cat"] = ["maybe", None, True]
     table["dog"] = [0.0, np.nan, 1.0]
     with pytest.raises(InvalidDataError) as caught:
         ImageSet.from_frame(table, path="file", labels=["cat", "dog"])
     message = str(caught.value)
-    assert "must be unique, but 1 values repeat" in message
-    assert "column 'cat' must hold yes and no (True/False or 1/0), but has 'yes'" in message
+    assert "must be unique, but 1 value repeats" in message
+    assert (
+        "column 'cat' must hold yes and no (yes/no, y/n, true/false, t/f, 1/0), but has 'maybe'"
+        in message
+    )
     assert "column 'cat' has 1 empty cells" in message
     assert "column 'dog' has 1 empty cells" in message
 
@@ -293,7 +296,7 @@ def test_ids_are_text_and_none_is_empty_or_twice(make_set):
 
     assert problems([1, 2]) == ("image_id must be text",)
     assert problems(["a", None])[0] == "image_id is empty in 1 rows"
-    repeated = "image_id must be unique, but 1 values repeat, such as 'a'"
+    repeated = "image_id must be unique, but 1 value repeats, such as 'a'"
     assert problems(["a", "a"]) == (repeated,)
     assert problems(pd.Index(["a", "a"], dtype="object")) == (repeated,)
     mixed = pd.Index(["a", "b"], dtype="object")
@@ -324,11 +327,33 @@ def test_classes_are_at_least_two(table):
 def test_a_cell_that_is_neither_is_named_by_its_row(table):
     table.index = ["p", "q", "r"]
     table["dog"] = [1, 2, 0]
-    words = r"\(True/False or 1/0\), but has 2 in row 'q'$"
+    words = r"t/f, 1/0\), but has 2 in row 'q'$"
     with pytest.raises(InvalidDataError, match=words):
         ImageSet.from_frame(table, path="file", labels=["dog"])
     table["dog"] = [1, 2, 3]
     with pytest.raises(InvalidDataError, match=r"but has 2 in row 'q' and 1 more$"):
+        ImageSet.from_frame(table, path="file", labels=["dog"])
+
+
+@pytest.mark.parametrize("kind", [object, "str", "category"])
+def test_words_for_yes_and_no_are_taken(table, kind):
+    for words in (
+        ["yes", "no", None],
+        [" Y", "N ", None],
+        ["TRUE", "false", None],
+        ["t", "F", None],
+    ):
+        table["dog"] = pd.Series(words, dtype=kind)
+        made = ImageSet.from_frame(table, path="file", labels=["dog"], missing="unknown")
+        assert made.labels["dog"].tolist() == [True, False, False]
+        assert made.known["dog"].tolist() == [True, True, False]
+        with pytest.raises(InvalidDataError, match="column 'dog' has 1 empty cells"):
+            ImageSet.from_frame(table, path="file", labels=["dog"])
+    table["dog"] = pd.Series(["yes", "no", "yess"], dtype=kind)
+    with pytest.raises(
+        InvalidDataError,
+        match=r"column 'dog' .* 'yess' in row 2; columns of class names go into classes=…$",
+    ):
         ImageSet.from_frame(table, path="file", labels=["dog"])
 
 
@@ -371,9 +396,12 @@ def test_what_looks_like_a_label_is_not_the_path(table):
     with pytest.raises(InvalidDataError) as caught:
         ImageSet.from_frame(table, path="file")
     assert caught.value.problems == (
-        "no label is named (labels=… or classes=…); these look like labels: cat, dog",
+        (
+            "no label is named (labels=… or classes=…); these look like labels: cat, dog; "
+            "the columns are 'file', 'cat', 'dog', 'colour', 'camera'"
+        ),
     )
-    with pytest.raises(InvalidDataError, match=r"classes=…\)$"):
+    with pytest.raises(InvalidDataError, match=r"classes=…\); the columns are 'file', 'colour'$"):
         ImageSet.from_frame(table[["file", "colour"]], path="file")
 
 
@@ -409,7 +437,7 @@ def test_the_first_of_many_is_named(make_set, table):
     with pytest.raises(KeyError, match="2 ids are not in this image set, such as 'p'"):
         made.subset(["q", "a", "p"])
     table["id"] = ["r", "s", "r"]
-    with pytest.raises(InvalidDataError, match="id must be unique, but 1 values repeat"):
+    with pytest.raises(InvalidDataError, match=r"column 'id' must be unique, but 1 value repeats"):
         ImageSet.from_frame(table, path="file", labels=["cat"], image_id="id")
     four = pd.concat([table, table.assign(id="s")], ignore_index=True)
     with pytest.raises(InvalidDataError, match="but 2 values repeat, such as 'r'"):

@@ -102,6 +102,9 @@ def test_finished_stages_are_kept_and_changed_ones_done_again(run_folder, tmp_pa
     assert "01_components …" in said
     again = run_cli("run", "--out", folder, *QUICK).stderr
     assert again.count("was done before, kept") == 5
+    assert "drawing the sample" in said
+    assert "taking the sample that is there" in again
+    assert "INFO" not in again
     (folder / "experiments.csv").unlink()
     third = run_cli("run", "--out", folder, *QUICK).stderr
     assert third.count("was done before, kept") == 3
@@ -119,6 +122,11 @@ def test_finished_stages_are_kept_and_changed_ones_done_again(run_folder, tmp_pa
     assert run_cli("run", "--out", folder, *QUICK).stderr.count("was done before, kept") == 5
     people = run_cli("run", "--out", folder, *QUICK, "--set", "cleaned_by=people").stderr
     assert "03_training done" in people
+    # No terminal is there: a line per epoch, and nothing of other bars.
+    assert re.search(
+        r"^cleaned/seed-0: epoch 1 of 2, loss .* images/s, .* left$", people, re.MULTILINE
+    )
+    assert "decoding" not in people
 
 
 def _decide(folder):

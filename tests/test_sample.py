@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from peta_viz.peta import peta_summary, read_peta
-from peta_viz.sample import RELEASE, TRUTH, make_sample, score_cleaning
+from peta_viz.sample import RELEASE, TRUTH, is_drawn, make_sample, score_cleaning
 
 
 def _digest(folder):
@@ -25,7 +25,10 @@ def imageset(sample_folder):
 
 
 def test_the_same_seed_gives_the_same_files(sample_folder, tmp_path):
+    assert not is_drawn(tmp_path)
     make_sample(tmp_path)
+    assert is_drawn(tmp_path)
+    assert not is_drawn(tmp_path, seed=1)
     assert _digest(tmp_path) == _digest(sample_folder)
 
 

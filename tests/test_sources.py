@@ -2,7 +2,7 @@ import pandas as pd
 import pytest
 
 from peta_viz.errors import InvalidDataError
-from peta_viz.sources import find_images, read_images
+from peta_viz.sources import check_images, find_images, guess_columns, read_images
 
 
 @pytest.fixture
@@ -103,3 +103,30 @@ def test_a_table_with_other_marks_between_columns_says_so(tmp_path):
     (tmp_path / "a.csv").write_text("file;hat\na.png;1\n")
     with pytest.raises(InvalidDataError, match="separated by ';': save it with commas"):
         read_images(table=str(tmp_path / "a.csv"), path_column="file", label_columns=["hat"])
+
+
+def test_columns_of_words_for_yes_and_no_are_guessed_to_be_labels():
+    frame = pd.DataFrame({"file": ["a.png", "b.png"] * 15, "hat": ["Yes", "no"] * 15})
+    frame["hue"] = ["red", "blue"] * 15
+    frame["bag"] = ["t", None] * 15
+    assert guess_columns(frame) == ("file", ["hat", "bag"], ["hue"])
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+def test_what_is_checked_is_what_is_read_but_for_other_columns(table, suffix):
+    options = {"table": str(table.with_suffix(suffix)), "path_column": "file"}
+    check_images(**options, label_columns=["cat"], person_column="who")
+    with pytest.raises(InvalidDataError, match=r"'x'; the columns are 'file', 'cat', 'who'$"):
+        check_images(**options, label_columns=["cat", "x"])
+    for n in range(2):
+        (table.parent / "pictures" / f"{n}.png").write_text("no image")
+    check_images(**options, label_columns=["cat"])  # one is enough
+    (table.parent / "pictures" / "2.png").write_text("no image")
+    with pytest.raises(InvalidDataError, match=r"none of its 3 images can be read.* not an image"):
+        check_images(**options, label_columns=["cat"])
+
+
+def test_images_behind_urls_are_not_asked_for(tmp_path):
+    rows = "file,cat\nhttp://127.0.0.1:9/a.png,1\nhttp://127.0.0.1:9/b.png,0\n"
+    (tmp_path / "t.csv").write_text(rows)
+    check_images(table=str(tmp_path / "t.csv"), path_column="file", label_columns=["cat"])

@@ -12,7 +12,7 @@ import pytest
 from peta_viz.errors import InvalidDataError, MissingPartError
 from peta_viz.tracking import (
     CnvrgLines,
-    OnlyCnvrgLines,
+    OnlyLines,
     Tracker,
     tracking_uri,
     training_hooks,
@@ -154,7 +154,7 @@ def test_text_cannot_break_out_of_a_cnvrg_line():
 
 def test_only_cnvrg_lines_are_passed_on():
     stream = io.StringIO()
-    only = OnlyCnvrgLines(stream)
+    only = OnlyLines(stream)
     only.write("hello\ncnvrg_tag_a: 1\n")
     only.write("cnvrg_x\ncnvrg_linechart_b value: 2\n")
     only.flush()
@@ -166,6 +166,14 @@ def test_nothing_is_loaded_unless_asked_for():
     code = "import sys, peta_viz.tracking; print('mlflow' in sys.modules, 'torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["False", "False"]
+
+
+def test_mlflow_says_nothing_of_its_tables(tmp_path):
+    code = "import sys; from peta_viz.tracking import Tracker; Tracker(sys.argv[1])"
+    line = [sys.executable, "-c", code, str(tmp_path)]
+    done = subprocess.run(line, capture_output=True, text=True, check=True)
+    assert (tmp_path / "mlflow.db").is_file()
+    assert "INFO" not in done.stdout + done.stderr
 
 
 @pytest.mark.parametrize("moved", [1, 2])

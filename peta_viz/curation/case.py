@@ -237,7 +237,7 @@ class Case:
         """
         chosen = list(images)
         if not chosen:
-            raise NothingToDoError("choose the images that show somebody else")
+            raise NothingToDoError("choose the images that show something else")
         inside = np.isin(self.ids, chosen)
         touched = np.unique(self.groups[inside])
         whole = [bool(inside[self.groups == group].all()) for group in touched]

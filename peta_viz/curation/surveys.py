@@ -12,7 +12,7 @@ from peta_viz.imageset import ImageSet
 FINDINGS: dict[str, tuple[str, str]] = {  # the field, and of marks which one
     "labels changed": ("label", ""),
     "label error": ("mark", "label error"),
-    "different persons": ("component", ""),
+    "different things": ("component", ""),
     "images dropped": ("image", ""),
     "model mistake": ("mark", "model mistake"),
     "bad": ("mark", "bad"),

@@ -9,7 +9,7 @@ from peta_viz.agreement import measure_components
 from peta_viz.files import atomic, write_text
 from peta_viz.markup import POLICY, templates
 from peta_viz.quality.reading import WORST_FILE
-from peta_viz.quality.scores import LabelQuality
+from peta_viz.quality.scores import LISTED, LabelQuality
 from peta_viz.stills import read_pictures, show_components
 
 PAGE_FILE = "worst_labels.html"
@@ -24,6 +24,8 @@ def write_worst(
 ) -> tuple[Path, Path]:
     """Write the labels that are most likely wrong as a CSV file, and the first ones as a page.
 
+    Listed are those that are wrong with a probability of `LISTED` or more.
+
     Parameters
     ----------
     quality
@@ -31,7 +33,7 @@ def write_worst(
     folder
         Where ``worst_labels.csv`` and ``worst_labels.html`` are written.
     count, shown
-        How many labels are listed, and how many of them are shown with pictures.
+        How many labels are listed at most, and how many of them are shown with pictures.
 
     Returns
     -------
@@ -40,7 +42,7 @@ def write_worst(
 
     """
     table, page = Path(folder) / WORST_FILE, Path(folder) / PAGE_FILE
-    worst = quality.worst(count)
+    worst = quality.worst(count, least=LISTED)
     with atomic(table) as partial:
         worst.to_csv(partial, index=False)
     several = quality.components[quality.components["different"] > _DIFFERENT]
@@ -55,6 +57,8 @@ def write_worst(
             images=len(quality.imageset),
             labels=quality.scores.shape[1],
             listed=len(worst),
+            least=LISTED,
+            more=len(worst) == count,
             table=WORST_FILE,
             estimates=quality.expect_wrong(worst).to_dict("records"),
             findings=_findings(quality, worst.head(shown)),

@@ -19,6 +19,7 @@ from peta_viz.quality.copies import mates, same_thing
 
 NEIGHBOURS = 20
 EVEN = 0.5  # a label is likelier right than wrong from here on
+LISTED = 0.1  # labels that are less likely wrong are in no list that is written
 _FIT_ROWS = 20_000  # images that error rates and the context are estimated from
 _BLOCK = 20_000  # images at a time
 _SHARPNESS = 4  # neighbours count by this power of their similarity
@@ -63,24 +64,27 @@ class LabelQuality:
     pairs: pd.DataFrame
     annotators: Annotators
 
-    def worst(self, count: int = 100) -> pd.DataFrame:
+    def worst(self, count: int = 100, *, least: float = 0.0) -> pd.DataFrame:
         """List the labels that are most likely wrong, worst first.
 
         Parameters
         ----------
         count
             How many at most.
+        least
+            The least `p_wrong` that is listed, such as `LISTED`.
 
         Returns
         -------
         DataFrame
             One row per label of an image: `image_id`, `component_id`, `head`, `label`, `value` and
-            `suggested` (``"yes"`` or ``"no"``), `score`, and `reason`: the evidence in words.
+            `suggested` (``"yes"`` or ``"no"``), `score` (the probability that it is right),
+            `p_wrong` (1 − `score`), and `reason`: the evidence in words.
 
         """
         scores = self.scores.to_numpy()
         flat = np.where(np.isnan(scores), np.inf, scores).ravel()
-        count = min(count, int(np.isfinite(flat).sum()))
+        count = min(count, int((1 - flat >= least).sum()))
         nearest = np.argpartition(flat, min(count, len(flat) - 1))[:count]
         order = nearest[np.lexsort((nearest, flat[nearest]))]
         rows, columns = np.divmod(order, scores.shape[1])
@@ -96,6 +100,7 @@ class LabelQuality:
                 "value": np.where(carried, "yes", "no"),
                 "suggested": np.where(carried, "no", "yes"),
                 "score": scores[rows, columns],
+                "p_wrong": 1 - scores[rows, columns],
                 "reason": self._reasons(rows, columns),
             }
         )

@@ -2,6 +2,7 @@
 
 import hashlib
 import math
+import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -28,6 +29,7 @@ from peta_viz.training.losses import HeadTruth, total_loss
 from peta_viz.training.model import GroupNet
 from peta_viz.training.pixels import PixelStore, Values
 from peta_viz.training.predict import predict
+from peta_viz.training.progress import bar_fits, epoch_line
 from peta_viz.training.thresholds import best_thresholds, into_biases, move_thresholds
 
 
@@ -132,7 +134,7 @@ def train(
     device
         Torch's name of one, or ``"auto"``: a GPU where there is one.
     progress
-        Show it.
+        Show it: a bar, or where none can be redrawn (a log) one line per epoch on standard error.
 
     Returns
     -------
@@ -167,8 +169,9 @@ def train(
             total=config.epochs * per_epoch,
             initial=len(history) * per_epoch,
             unit="image",
-            disable=not progress,
+            disable=not (progress and bar_fits()),
         ) as bar:
+            first, begun = len(history), time.monotonic()
             for epoch in range(len(history), config.epochs):
                 started = time.monotonic()
                 loss = _train_epoch(
@@ -194,6 +197,17 @@ def train(
                         weights = into_biases(weights, imageset.heads, thresholds)
                     save(folder / BEST, {**state, "model": weights})
                 bar.set_postfix(epoch=epoch + 1, loss=f"{loss:.3f}", validation_f1=f"{score:.3f}")
+                if progress and bar.disable:
+                    each = (time.monotonic() - begun) / (epoch + 1 - first)
+                    line = epoch_line(
+                        name,
+                        epoch + 1,
+                        config.epochs,
+                        loss=loss,
+                        images_per_s=speed,
+                        left_s=each * (config.epochs - epoch - 1),
+                    )
+                    print(line, file=sys.stderr, flush=True)  # noqa: T201
                 told = Epoch(
                     name=name,
                     stamp=stamp,

@@ -5,6 +5,7 @@ import pandas as pd
 from peta_viz import Decisions, Head, ImageSet
 from peta_viz.curation.acts import Act, Cell, Change, Entry
 from peta_viz.curation.export import changes_in_words, corrected_table, write_corrected
+from peta_viz.sources import read_images
 
 EVIL = "a <b> ünï"
 FORMULAS = ["=cmd|' /C calc'!A0", "+1+1", "-2+3", "@SUM(1)", "\t=1", '"=1"']
@@ -55,11 +56,51 @@ def test_a_table_comes_back_as_it_was_but_for_what_changed(write_image, tmp_path
         "green",
     ]
     again = ImageSet.from_frame(
-        pd.read_csv(labels), path="path", labels=["big"], classes=["colour"], missing="unknown"
+        pd.read_csv(labels), path="file", labels=["big"], classes=["colour"], missing="unknown"
     )
     assert again.labels["colour=blue"].tolist() == [True, True, False]
     listed = pd.read_csv(changed, keep_default_na=False)
     assert listed.loc[listed["field"] == "label", "now"].tolist() == ["yes", "no", "unknown"]
+
+
+def test_the_users_table_comes_back_in_its_own_words(write_image, tmp_path):
+    for n in range(3):
+        write_image(f"photos/{n}.png", seed=n)
+    lines = [
+        "worn,id,who,file,hue,laces,box,new,split,price",
+        "Yes,007,p,photos/0.png,red,1,True,y,a,1.50",
+        "no,8,,photos/1.png,NA,0,,y,b,2.00",
+        "Yes,9,q,photos/2.png,red,1,False,y,c,3.25",
+    ]
+    (tmp_path / "shoes.csv").write_text("\n".join(lines) + "\n")
+    read, _ = read_images(
+        table=str(tmp_path / "shoes.csv"),
+        path_column="file",
+        label_columns=["worn", "laces", "box", "new"],
+        class_columns=["hue"],
+        person_column="who",
+        missing="unknown",
+    )
+    read = read.with_columns(component_id=[4, 4, 5], split="train")
+    read.to_parquet(tmp_path / "run")
+    imageset = ImageSet.from_parquet(tmp_path / "run")
+    marks = ",component_id,label_error,model_mistake,verdict,note"
+    labels, _ = write_corrected(imageset, Decisions.of([]), tmp_path / "out")
+    written = labels.read_text().splitlines()
+    assert written[0] == lines[0].replace(",split", "") + marks  # a column of ours, too
+    assert written[1] == "Yes,7,p,photos/0.png,red,1,True,y,1.5,4,False,False,,"
+    assert written[2] == "no,8,,photos/1.png,NA,0,,y,2.0,4,False,False,,"
+    changes = (
+        Change(Cell("photos/0.png", "label", "worn"), "yes", "no"),
+        Change(Cell("photos/0.png", "label", "laces"), "yes", "no"),
+        Change(Cell("photos/1.png", "label", "box"), "unknown", "yes"),
+        Change(Cell("photos/1.png", "label", "new"), "yes", "no"),
+    )
+    decisions = Decisions.of([Entry(Act("relabel", 4, changes=changes), "e", "t", "Ada")])
+    labels, _ = write_corrected(imageset, decisions, tmp_path / "out")
+    written = labels.read_text().splitlines()
+    assert written[1].startswith("no,7,p,photos/0.png,red,0,True,y,")
+    assert written[2].startswith("no,8,,photos/1.png,NA,0,True,n,")
 
 
 def test_a_part_has_the_same_name_in_both_files(make_set, tmp_path):
@@ -146,8 +187,9 @@ def test_cells_that_a_spreadsheet_would_compute_are_written_as_they_are(write_im
     decisions = Decisions.of([entry])
     labels, _ = write_corrected(imageset, decisions, tmp_path / "out")
     table = pd.read_csv(labels, keep_default_na=False)
-    assert table["image_id"].tolist() == imageset.images.index.tolist()
+    assert table["id"].tolist() == imageset.images.index.tolist()
+    assert table["file"].tolist() == names
     assert set(table["kind"]) == set(FORMULAS)
-    assert table["note"].iloc[table["image_id"].tolist().index(FORMULAS[0])] == FORMULAS[1]
+    assert table["note"].iloc[table["id"].tolist().index(FORMULAS[0])] == FORMULAS[1]
     decisions.write(tmp_path / "decisions.csv")
     assert Decisions.read(tmp_path / "decisions.csv").entries[0].act.changes == (change,)

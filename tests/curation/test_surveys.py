@@ -63,14 +63,14 @@ def test_only_blind_decisions_count_and_each_with_its_weight(imageset):
     assert found["found"].to_dict() == {
         "labels changed": 0,
         "label error": 1,
-        "different persons": 1,
+        "different things": 1,
         "images dropped": 0,
         "model mistake": 0,
         "bad": 0,
         "undecidable": 1,
     }
     assert found.loc["label error", "share"] == pytest.approx(2 / 20)  # all of CUHK, contested
-    assert found.loc["different persons", "share"] == pytest.approx(3 / 20 / 2)
+    assert found.loc["different things", "share"] == pytest.approx(3 / 20 / 2)
     assert (found["low"] <= found["share"]).all()
     assert found.loc["bad", "low"] == 0
     assert (found["share"] <= found["high"]).all()

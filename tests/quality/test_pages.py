@@ -25,24 +25,39 @@ def quality(write_image):
     return label_quality(imageset.with_columns(path=paths), vectors)
 
 
+def _text(page):
+    return " ".join(page.read_text().split())
+
+
 def listed(*cells, scores):
     images, labels = zip(*cells, strict=True)
     return pd.DataFrame({"image_id": images, "label": labels, "score": scores})
 
 
 def test_what_is_listed_and_what_is_shown(quality, tmp_path):
-    table, page = write_worst(quality, tmp_path, count=30, shown=3)
+    scores = quality.scores.copy()
+    scores[:] = np.float32(0.95)  # surely enough right
+    scores.iloc[:10, :3] = np.linspace(0.1, 0.89, 30, dtype=np.float32).reshape(10, 3)
+    quality = replace(quality, scores=scores)
+    table, page = write_worst(quality, tmp_path, count=40, shown=3)
     assert len(pd.read_csv(table)) == 30
-    worst = quality.worst(30)
+    assert "30 labels that are wrong with a probability of 10 % or more" in _text(page)
+    table, page = write_worst(quality, tmp_path, count=20, shown=3)
+    worst = quality.worst(20)
+    assert len(pd.read_csv(table)) == 20
     text = page.read_text()
     assert text.count('class="finding"') == worst.head(3)["image_id"].nunique()
-    assert "All 30 that are most likely wrong" in text
+    assert "20 labels that are most likely wrong" in _text(page)
     assert "the first 3 are below" in text
     first = worst.iloc[0]
     assert f"{100 * (1 - first['score']):.1f} %" in text
     assert first["reason"] in text
     write_worst(quality, tmp_path, count=2, shown=3)
     assert "the first 2 are below" in page.read_text()
+    scores[:] = np.float32(0.95)
+    table, page = write_worst(quality, tmp_path)
+    assert pd.read_csv(table).empty
+    assert "How many are truly wrong" not in page.read_text()
 
 
 def test_an_image_stands_beside_its_likeliest_copies(quality, tmp_path):
@@ -80,7 +95,7 @@ def test_components_of_several_things_are_shown_in_parts(quality, tmp_path):
     _, page = write_worst(replace(quality, components=components, images=images), tmp_path)
     text = page.read_text()
     assert "2 components likely hold images of different things" in " ".join(text.split())
-    apart = text[text.index("Different persons?") :]
+    apart = text[text.index("Different things?") :]
     assert apart.index("likely 3 + 1 images") < apart.index("likely 2 + 2 images")
     places = [apart.index(f"i{number}") for number in (13, 14, 12, 15)]
     assert places == sorted(places)

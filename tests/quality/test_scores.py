@@ -279,6 +279,10 @@ def test_the_list_has_each_label_that_is_known_once(planted):
     partly = image_set(imageset.labels.to_numpy(), imageset.images["component_id"], known)
     quality = label_quality(partly, vectors)
     whole = quality.worst(10**6)
+    assert whole["p_wrong"].to_numpy() == pytest.approx(1 - whole["score"].to_numpy())
+    bound = whole["p_wrong"].iloc[7]
+    assert quality.worst(10**6, least=bound).equals(whole[whole["p_wrong"] >= bound])
+    assert quality.worst(3, least=bound).equals(whole.head(3))
     assert len(whole) == 80
     assert not whole.duplicated(["image_id", "label"]).any()
     assert whole["score"].is_monotonic_increasing

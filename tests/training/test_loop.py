@@ -16,6 +16,7 @@ from peta_viz.training.config import TrainConfig
 from peta_viz.training.loop import train
 from peta_viz.training.pixels import PixelStore
 from peta_viz.training.predict import predict
+from peta_viz.training.progress import EPOCH_LINE
 
 CONFIG = TrainConfig(
     epochs=3, height_px=32, width_px=32, batch_size=8, learning_rate=3e-3, weights=None, seed=4
@@ -50,6 +51,17 @@ def test_it_learns_what_can_be_seen(task, tmp_path):
     history = _train(task, tmp_path, replace(CONFIG, epochs=30))
     assert history["loss"].iloc[-1] < history["loss"].iloc[0] / 2
     assert history["validation_f1"].max() > 0.9
+
+
+def test_without_a_terminal_there_is_a_line_per_epoch(task, tmp_path, capsys):
+    train(task[0], replace(CONFIG, epochs=2), tmp_path, pixels=_store(task), name="raw")
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 2
+    assert all(EPOCH_LINE.match(line) for line in lines)
+    assert lines[1].startswith("raw: epoch 2 of 2, loss ")
+    assert lines[1].endswith(" images/s, done")
+    _train(task, tmp_path / "silent")
+    assert capsys.readouterr().err == ""
 
 
 def test_the_same_seed_gives_the_same_history(task, tmp_path):

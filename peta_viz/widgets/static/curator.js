@@ -304,11 +304,11 @@ class View {
     }[name]();
   }
 
-  /** First choose what seems to be somebody else; the same key again splits it off. */
+  /** First choose what seems to be something else; the same key again splits it off. */
   suggest() {
     const suggested = this.state.images.filter((image) => image.suggested).map(({ row }) => row);
     if (suggested.length) this.sheet.choose(suggested);
-    else this.refuse("nothing tells these images apart: choose those that show somebody else (1 … 9)");
+    else this.refuse("nothing tells these images apart: choose those that show something else (1 … 9)");
   }
 
   /** Set what is suggested, and go on to what is doubted next; where nothing is, first go there. */

@@ -6,7 +6,7 @@ export const BUTTONS = [
   { name: "accept", text: "Accept majority", keys: ["Enter", "a"], words: "give all images what most of them carry, and go on" },
   { name: "head", text: "This head", keys: ["h"], words: "give all images what most of them carry, of the head that the keys are at" },
   { name: "copy", text: "Like this one", keys: ["l"], words: "give all images what the chosen one carries, and go on" },
-  { name: "split", text: "Different persons", keys: ["p"], words: "split off the chosen images, or put a whole part back; without any, choose what seems to be somebody else" },
+  { name: "split", text: "Different things", keys: ["p"], words: "split off the chosen images, or put a whole part back; without any, choose what seems to be something else: what hangs on the weakest link, the lowest similarity that holds the component together" },
   { name: "drop", text: "Drop", keys: ["d"], words: "take the chosen images out, or back in" },
   { name: "good", text: "Good", keys: ["g"], mark: "good", words: "the labels are right as they are; go on" },
   { name: "bad", text: "Bad", keys: ["b"], mark: "bad", words: "of no use; go on" },

@@ -99,7 +99,7 @@ export class Enlarged extends LargePicture {
 
   thumb(image, details) {
     const held = details.weakest.includes(image.row);
-    const words = held ? `${image.id}: an end of the weakest link` : image.id;
+    const words = held ? `${image.id}: an end of the weakest link (the lowest similarity that holds the component together)` : image.id;
     return make("button", {
       type: "button",
       class: "pv-large-thumb",

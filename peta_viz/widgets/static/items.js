@@ -149,7 +149,7 @@ export class Items {
       "data-n": String(n),
       "data-weakest": weakest ? "true" : undefined,
       "data-selected": image.selected ? "true" : undefined,
-      title: weakest ? `${image.id}: an end of the weakest link` : image.id,
+      title: weakest ? `${image.id}: an end of the weakest link (the lowest similarity that holds the component together)` : image.id,
       style: `width: ${width}px; height: ${this.shape.px}px`,
     });
     frame.dataset.id = image.id;
