@@ -42,7 +42,7 @@ def main() -> None:
         folder = Path(text)
         for name in arguments.only if arguments.cases else []:
             cases = ceil(arguments.cases * SHARES[name] / shares)
-            found.cheap[name], _ = _run(folder, "cheap", name, ["--cases", str(cases)])
+            found.cheap[name], _ = _run(folder, "cheap", name, cases)
             found.write(arguments.out, arguments.kept)
         for name in arguments.only if seconds else []:
             found.guided[name] = _guided(folder, name, seconds)
@@ -81,7 +81,7 @@ class _Found:
 
 def _guided(folder: Path, name: str, seconds: int) -> Reached:
     began = time.monotonic()
-    tally, said = _run(folder, "guided", name, ["--seconds", str(seconds)])
+    tally, said = _run(folder, "guided", name, seconds)
     lines = _COVERED.findall(said)
     executions, edges = (
         int(max(lines, key=lambda at: int(at[0]))[n]) if lines else 0 for n in (0, 1)
@@ -89,11 +89,11 @@ def _guided(folder: Path, name: str, seconds: int) -> Reached:
     return Reached(tally, executions, edges, (time.monotonic() - began) / 60)
 
 
-def _run(folder: Path, kind: str, name: str, options: Sequence[str]) -> tuple[Tally, str]:
+def _run(folder: Path, kind: str, name: str, amount: int) -> tuple[Tally, str]:
     """Run a target in a process of its own; one that does not end well is something that broke."""
     file = folder / f"{kind}-{name}.json"
     print(f"{kind}: {name} …", file=sys.stderr, flush=True)  # noqa: T201
-    command = [sys.executable, "-m", f"abuse.fuzz.{kind}", name, str(file), *options]
+    command = [sys.executable, "-m", f"abuse.fuzz.{kind}", name, str(file), str(amount)]
     done = subprocess.run(  # noqa: S603 - our own
         command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, errors="replace", check=False
     )
