@@ -13,15 +13,17 @@ from hypothesis.strategies import SearchStrategy
 
 from abuse.fuzz.judging import Target
 from abuse.fuzz.targets.drawing import anything, mostly, numbers, texts
-from abuse.fuzz.targets.small import COUNT, LABELS, small_pairs, small_predictions, small_set
+from abuse.fuzz.targets.small import COUNT, HEADS, LABELS, small_pairs, small_predictions, small_set
 from peta_viz.errors import PetaVizError
 from peta_viz.widgets.confusion import ConfusionMatrix
 from peta_viz.widgets.curator import Curator
 from peta_viz.widgets.gallery import Gallery
+from peta_viz.widgets.matrices import ORDERS
 
 Message = tuple[str, Any]
 _OURS = re.compile(r"^\w+(Error|Exception|Interrupt|Iteration): ")
 _FEW = 40  # cases after which a widget is made anew
+_COLOURS, _ANSWERS = st.sampled_from(HEADS[0].labels), st.sampled_from(["yes", "no"])
 _ROWS = mostly(st.integers(0, COUNT - 1), st.integers(-1, COUNT) | numbers, of=20)
 _WORDS = st.sampled_from(
     ["A", "B", "colour", "worn", "", "contested", "size", "path", "s", "A right, B wrong",
@@ -172,15 +174,31 @@ def matrix(folder: Path) -> Target:
         whole = ConfusionMatrix(imageset, predictions, component_size="all")
         return [whole.grid, whole.grid, whole.gallery, whole]
 
-    cell = st.fixed_dictionaries(
+    single, several = (
+        {"label": st.just(""), "true": _COLOURS, "predicted": _COLOURS},
+        {"label": st.sampled_from(["hat", "coat"]), "true": _ANSWERS, "predicted": _ANSWERS},
+    )
+    cells = st.fixed_dictionaries(single) | st.fixed_dictionaries(several)
+    nearly = st.fixed_dictionaries(
         {
             "label": mostly(st.sampled_from(["", "hat", "coat"]), texts),
             "true": mostly(st.sampled_from(["yes", "no", "red", "blue"]), anything),
             "predicted": mostly(st.sampled_from(["yes", "no", "red", "green"]), anything),
         }
     )
-    cell = mostly(cell, st.dictionaries(st.sampled_from(["label", "true", "more"]), anything))
-    state = st.dictionaries(st.sampled_from(["cell"]), cell, min_size=1)
+    odd = nearly | st.dictionaries(st.sampled_from(["label", "true", "more"]), anything)
+    cell = mostly(cells, odd, of=5)
+    states = {
+        "cell": cell,
+        "head": st.sampled_from([head.name for head in HEADS]),
+        "experiment": st.sampled_from(["A", "B"]),
+        "against": st.sampled_from(["", "B"]),
+        "order": st.sampled_from(ORDERS),
+    }
+    state = st.one_of(
+        *(st.fixed_dictionaries({name: given}) for name, given in states.items()),
+        st.fixed_dictionaries({"cell": cell}),
+    )
     one = _cases(make()[0], {}, state)
     return Target(one, _Talk(make, None))
 
