@@ -41,6 +41,11 @@ def some(edits: Sequence[E], likely: Sequence[int] = (0, 0, 1, 1, 1, 2, 3)) -> S
     )
 
 
+def drawn_each(chosen: Sequence[SearchStrategy[T]]) -> SearchStrategy[list[T]]:
+    """Draw one of each."""
+    return st.tuples(*chosen).map(list)
+
+
 def spoiled(seeds: Sequence[bytes], *, of: int = 2) -> SearchStrategy[bytes]:
     """Draw files, one of so many with bits turned, parts cut out, put in twice or exchanged."""
     return mostly(st.sampled_from(seeds), damaged(st.sampled_from(seeds)), of=of)
