@@ -11,7 +11,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from math import ceil
 from pathlib import Path
@@ -74,9 +73,19 @@ class _Found:
 
     def write(self, out: Path, kept: Path | None) -> None:
         """Write the page, and keep what it was made of."""
-        out.write_text(page(self.cheap, self.guided, WORDS), encoding="utf-8")
+        text = page(self.cheap, self.guided, WORDS, missing=self._missing())
+        out.write_text(text, encoding="utf-8")
         if kept is not None:
             kept.write_text(json.dumps(asdict(self)), encoding="utf-8")
+
+    def _missing(self) -> list[str]:
+        """Name the parts of a whole run that have not been done."""
+        parts = {"random": self.cheap, "coverage-guided": self.guided}
+        left = {
+            kind: [words for name, words in WORDS.items() if name not in done]
+            for kind, done in parts.items()
+        }
+        return [f"no {kind} cases of {', '.join(names)}" for kind, names in left.items() if names]
 
 
 def _guided(folder: Path, name: str, seconds: int) -> Reached:

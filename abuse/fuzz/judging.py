@@ -25,8 +25,11 @@ _GUARD_BYTES = 6 << 30  # what a process may take before the system says no
 _STUCK_S = 120.0  # in code that no signal interrupts
 _SHORTEST_MESSAGE = 20
 _SHOWN = 2_000
+_CASE = 4_000
 _BARE = re.compile(r"Traceback|<[\w.]+ object at 0x")
-_VARIES = re.compile(r"""'[^']*'|"[^"]*"|`[^`]*`|(?<![\w<])/[^\s:,;]*|[-+]?\d[\w.,]*|[^\x20-\x7e]+""")
+_VARIES = re.compile(
+    r"""'[^']*'|"[^"]*"|`[^`]*`|(?<![\w<])/[^\s:,;]*|[-+]?\d[\w.,]*|[^\x20-\x7e]+"""
+)
 _LIST = re.compile(r"…(?:[,;\s]+(?:and |more |or )?…)+")
 _TEMPLATE = 70
 
@@ -162,7 +165,7 @@ class Judge:
         place = f"{Path(own[-1].filename).name}:{own[-1].lineno}" if own else "afterwards"
         key = f"{type(error).__name__} at {place}"
         told = "".join(traceback.format_exception(error)[-12:])
-        words = f"{case!r}\n{told[-_SHOWN:]}"
+        words = f"{repr(case)[:_CASE]}\n{told[-_SHOWN:]}"
         if len(words) < len(self.tally.findings.get(key, words + " ")):
             self.tally.findings[key] = words
 

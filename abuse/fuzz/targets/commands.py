@@ -63,7 +63,10 @@ _RULES = st.lists(
     max_size=2,
 )
 _LIKELY: Mapping[str, SearchStrategy[Any]] = {
-    **{name: st.sampled_from([v for v in _POOL if rule.fits(v)]) for name, rule in PARAMETERS.items()},
+    **{
+        name: st.sampled_from([v for v in _POOL if rule.fits(v)])
+        for name, rule in PARAMETERS.items()
+    },
     "strategies": _RULES,
 }
 _UNLIKELY = st.one_of(
@@ -196,7 +199,9 @@ def _run_lines(folder: Path, busy: Path) -> SearchStrategy[list[str]]:
     """Draw runs of a table, or the release that is none, with options mostly of the right kind."""
     table = ["--table", str(folder / "table.csv"), "--label-columns", "a"]
     inputs = mostly(st.just(table), st.just(["--root", str(folder)]) | st.just([]))
-    odd = st.one_of(numbers.map(str), texts, _paths(folder, busy), st.sampled_from(["nan", "-1", ""]))
+    odd = st.one_of(
+        numbers.map(str), texts, _paths(folder, busy), st.sampled_from(["nan", "-1", ""])
+    )
     likely: Mapping[str, Sequence[str]] = {
         "--threshold": ["0.9", "1", "0"],
         "--neighbours": ["2", "20"],
@@ -220,9 +225,12 @@ def _run_lines(folder: Path, busy: Path) -> SearchStrategy[list[str]]:
         st.tuples(st.just(name), mostly(st.sampled_from(values), odd, of=10))
         for name, values in likely.items()
     ]
-    setting = st.sampled_from(sorted(_LIKELY.keys() - {"engine", "ray_address", "root", "table"})).flatmap(
+    setting = st.sampled_from(
+        sorted(_LIKELY.keys() - {"engine", "ray_address", "root", "table"})
+    ).flatmap(
         lambda name: st.tuples(
-            st.just("--set"), mostly(_LIKELY[name], _UNLIKELY, of=10).map(lambda v: f"{name}={_typed(v)}")
+            st.just("--set"),
+            mostly(_LIKELY[name], _UNLIKELY, of=10).map(lambda v: f"{name}={_typed(v)}"),
         )
     )
     unknown = st.tuples(st.sampled_from(["--odd", "--set", "-x", "extra"]), texts)
@@ -230,7 +238,13 @@ def _run_lines(folder: Path, busy: Path) -> SearchStrategy[list[str]]:
         mostly(st.one_of(*options), mostly(setting, unknown, of=10), of=3), max_size=3
     )
     return st.builds(
-        lambda chosen, pairs: ["run", *chosen, "--out", str(busy), *(w for pair in pairs for w in pair)],
+        lambda chosen, pairs: [
+            "run",
+            *chosen,
+            "--out",
+            str(busy),
+            *(w for pair in pairs for w in pair),
+        ],
         inputs,
         settings,
     )

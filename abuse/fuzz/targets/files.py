@@ -76,7 +76,7 @@ def _log_edits(imageset: ImageSet) -> list[SearchStrategy[tuple[str, tuple[Any, 
             *("PRAGMA user_version = 2", "PRAGMA user_version = -1", "PRAGMA application_id = 1"),
             "UPDATE acts SET images = '[1]' WHERE number = 1",
             "UPDATE acts SET target = (SELECT id FROM acts WHERE number = 1) WHERE number > 3",
-            "INSERT INTO places VALUES ('Ada', '', 'x') ON CONFLICT DO UPDATE SET component_id = 'x'",
+            "INSERT OR REPLACE INTO places VALUES ('Ada', '', 'x')",
         ]
     ).map(lambda words: (words, ()))
     return [updates, updates, updates, others]

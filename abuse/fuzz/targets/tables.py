@@ -91,7 +91,7 @@ def _arguments(draw: DrawFn) -> dict[str, Any]:
         "subset": draw(st.sampled_from([None, "place"])),
         "person_id": draw(st.sampled_from([None, "person"])),
         "missing": draw(mostly(st.just("unknown"), st.just("error"), of=3)),
-        "root": draw(mostly(st.just(True), st.just(False))),  # noqa: FBT003
+        "root": draw(mostly(st.just(True), st.just(False))),
     }
     names = st.sampled_from(_WORDS) | texts | scalars
     for edit in draw(some(_OPTIONS, likely=(0, 0, 0, 0, 1, 1, 2))):
@@ -192,7 +192,9 @@ def run_folder(folder: Path) -> Target:
     whole = {which: file.read_bytes() for which, file in files.items()}
     found = {which: pq.read_table(file) for which, file in files.items()}
     edited = [
-        st.tuples(st.just(found[which]), some(edits), st.data()).map(_arrow_edited)
+        st.tuples(st.just(found[which]), some(edits, likely=(0, 0, 1, 1, 2)), st.data()).map(
+            _arrow_edited
+        )
         for which, edits in (("i", _EDITS), ("l", (*_EDITS, _other_heads, _other_heads)))
     ]
     cases = st.one_of(

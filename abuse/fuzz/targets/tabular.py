@@ -19,7 +19,9 @@ _ODD = st.one_of(
     anything,
     st.binary(max_size=4),
     st.datetimes(),
-    st.sampled_from(["", " ", "NA", "None", "yes", "no", "True", "1.0", "2", "nan", "\0", "\udc80"]),
+    st.sampled_from(
+        ["", " ", "NA", "None", "yes", "no", "True", "1.0", "2", "nan", "\0", "\udc80"]
+    ),
     st.sampled_from([None, pd.NA, pd.NaT, float("nan"), pd.Timestamp(0), pd.Timedelta(1)]),
 )
 _TYPES = (
@@ -47,8 +49,8 @@ def csv_files(frames: SearchStrategy[pd.DataFrame]) -> SearchStrategy[bytes]:
             "sep": mostly(st.just(","), st.sampled_from(_SEPARATORS), of=14),
             "quoting": st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL, csv.QUOTE_NONNUMERIC]),
             "na_rep": mostly(st.just(""), st.sampled_from(["NA", "nan", "None", "-"])),
-            "index": mostly(st.just(False), st.just(True)),  # noqa: FBT003
-            "header": mostly(st.just(True), st.just(False), of=20),  # noqa: FBT003
+            "index": mostly(st.just(False), st.just(True)),
+            "header": mostly(st.just(True), st.just(False), of=20),
             "lineterminator": st.sampled_from(["\n", "\r\n", "\r"]),
         }
     )
@@ -60,7 +62,9 @@ def csv_files(frames: SearchStrategy[pd.DataFrame]) -> SearchStrategy[bytes]:
 def parquet_files(frames: SearchStrategy[pd.DataFrame]) -> SearchStrategy[bytes]:
     """Draw Parquet files of frames, a few with columns of odd types, or damaged."""
     kinds = mostly(
-        st.just([]), st.lists(st.tuples(st.integers(0, 30), st.sampled_from(ARROW)), max_size=2), of=3
+        st.just([]),
+        st.lists(st.tuples(st.integers(0, 30), st.sampled_from(ARROW)), max_size=2),
+        of=3,
     )
     compressions = st.sampled_from(["snappy", "none", "gzip", "zstd", "lz4", "brotli"])
     files = st.builds(_as_parquet, frames, kinds, compressions)
@@ -101,7 +105,9 @@ def _array(column: "pd.Series[Any]") -> pa.Array:
     try:
         made = pa.array(column, from_pandas=True)
     except (pa.ArrowException, TypeError, ValueError, OverflowError):
-        made = pa.array([None if cell is None else _sound(str(cell)) for cell in column], pa.string())
+        made = pa.array(
+            [None if cell is None else _sound(str(cell)) for cell in column], pa.string()
+        )
     return made.combine_chunks() if isinstance(made, pa.ChunkedArray) else made
 
 

@@ -149,7 +149,9 @@ def curator(folder: Path) -> Target:
             "what": st.sampled_from(acts),
             "component": mostly(st.integers(0, 4), st.integers(-1, 6) | numbers, of=12),
             "rows": st.lists(_ROWS, max_size=3),
-            "head": mostly(st.sampled_from(["colour", "worn"]), st.sampled_from(["", "alone"]) | texts),
+            "head": mostly(
+                st.sampled_from(["colour", "worn"]), st.sampled_from(["", "alone"]) | texts
+            ),
             "label": mostly(st.sampled_from(LABELS), texts, of=12),
             "value": st.sampled_from(["yes", "no", "unknown", "odd"]),
             "mark": st.sampled_from(["good", "bad", "unsure", "label error", "odd"]),
