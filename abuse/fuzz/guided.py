@@ -34,6 +34,7 @@ def main() -> None:
         "timeout": 0,  # the judge has its own
         "rss_limit_mb": 0,
         "print_final_stats": 1,
+        "artifact_prefix": f"{mine.folder}/",
     }
     flags = [f"-{name}={value}" for name, value in options.items()]
     atheris.Setup([sys.argv[0], str(mine.folder), *flags], _reader(mine.judge))

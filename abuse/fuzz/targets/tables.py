@@ -220,7 +220,8 @@ def _arrow_edited(case: tuple[pa.Table, Sequence[Callable[..., pa.Table]], Any])
     table, edits, data = case
     for edit in edits:
         if table.num_columns and table.num_rows:
-            table = edit(data.draw, table)
+            with suppress(pa.ArrowException, ValueError, TypeError):
+                table = edit(data.draw, table)
     return table
 
 

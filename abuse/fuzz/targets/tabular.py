@@ -73,7 +73,10 @@ def parquet_files(frames: SearchStrategy[pd.DataFrame]) -> SearchStrategy[bytes]
 
 def _as_csv(frame: pd.DataFrame, options: dict[str, Any], encoding: str) -> bytes:
     options = options if len(options["sep"]) == 1 else {**options, "sep": ","}
-    text = frame.to_csv(**options)
+    try:
+        text = frame.to_csv(**options)
+    except (ValueError, TypeError, OverflowError, pa.ArrowException, csv.Error):
+        text = "".join(f"{line}\n" for line in frame.to_numpy().tolist())
     return text.encode(encoding, "replace")
 
 
@@ -125,7 +128,9 @@ class _Drawn:
         frame = self.frame.copy()
         for edit in self.edits:
             if frame.shape[1] and len(frame):
-                frame = edit(self.draw, frame)
+                # What pandas itself cannot make is nothing to read.
+                with suppress(ValueError, TypeError, OverflowError, pa.ArrowException):
+                    frame = edit(self.draw, frame)
         return frame
 
 
@@ -137,16 +142,19 @@ def _place(draw: DrawFn, frame: pd.DataFrame) -> int:
 
 
 def _put(frame: pd.DataFrame, place: int, cells: Sequence[Any]) -> pd.DataFrame:
-    with suppress(OverflowError, ValueError, TypeError):  # numbers that no column holds
-        frame.isetitem(place, _column(cells))
+    frame.isetitem(place, column(cells).array)
     return frame
 
 
-def _column(cells: Sequence[Any]) -> Any:
+def column(cells: Sequence[Any]) -> "pd.Series[Any]":
+    """Return cells as pandas would have them, or as any objects where that cannot be."""
     made = pd.Series([None] * len(cells), dtype=object)
     for number, cell in enumerate(cells):
         made.array[number] = cell
-    return made.infer_objects().array
+    try:
+        return made.infer_objects()
+    except (OverflowError, ValueError, TypeError):
+        return made
 
 
 def _cell(draw: DrawFn, frame: pd.DataFrame) -> pd.DataFrame:
