@@ -18,6 +18,7 @@ from abuse.fuzz.judging import Target
 from abuse.fuzz.targets.drawing import anything, damaged, mostly, scalars, some, texts
 from abuse.fuzz.targets.tabular import (
     ARROW,
+    column,
     csv_files,
     parquet_bytes,
     parquet_files,
@@ -62,9 +63,7 @@ def tables(draw: DrawFn) -> pd.DataFrame:
         likely = (*words, None) if draw(st.integers(0, 3)) == 0 else words
         columns[name] = _cells(draw, draw(mostly(st.just(likely), st.just((texts,)))), count)
     columns["kind"][:2] = ["red", "blue"]
-    return pd.DataFrame(
-        {name: pd.Series(cells, dtype=object).infer_objects() for name, cells in columns.items()}
-    )
+    return pd.DataFrame({name: column(cells) for name, cells in columns.items()})
 
 
 def _cells(draw: DrawFn, values: Sequence[Any], count: int) -> list[Any]:
