@@ -89,7 +89,7 @@ def test_agreement_is_about_what_is_disputed(imageset, said):
 
 def test_who_sees_an_answer_and_agrees_is_no_conflict(imageset, room):
     room.do("Ada", 0, "relabel", "y", "yes", ["b"])
-    room.do("Ada", 0, "mark", "good")
+    room.do("Ada", 0, "accept")
     room.do("Bo", 0, "accept")  # and sees that it is settled
     assert conflicts(imageset, room.decisions).empty
     assert agreement(imageset, room.decisions)["agree"].tolist() == [1.0]
@@ -164,7 +164,7 @@ def test_queues_of_conflicts_begin_with_the_most(imageset, room):
 
 def test_who_saw_says_what_stood_by_then(imageset, room):
     room.do("Bo", 0, "relabel", "y", "yes", ["b"])
-    room.do("Ada", 0, "mark", "good")
+    room.do("Ada", 0, "accept")
     room.do("Bo", 0, "accept")
     # What is changed and settled afterwards is the other's opinion alone.
     room.do("Bo", 0, "relabel", "y", "no", ["a", "b"])
