@@ -11,7 +11,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from math import ceil
 from pathlib import Path
@@ -42,7 +41,7 @@ def main() -> None:
         folder = Path(text)
         for name in arguments.only if arguments.cases else []:
             cases = ceil(arguments.cases * SHARES[name] / shares)
-            found.cheap[name], _ = _run(folder, "cheap", name, ["--cases", str(cases)])
+            found.cheap[name], _ = _run(folder, "cheap", name, cases)
             found.write(arguments.out, arguments.kept)
         for name in arguments.only if seconds else []:
             found.guided[name] = _guided(folder, name, seconds)
@@ -74,14 +73,24 @@ class _Found:
 
     def write(self, out: Path, kept: Path | None) -> None:
         """Write the page, and keep what it was made of."""
-        out.write_text(page(self.cheap, self.guided, WORDS), encoding="utf-8")
+        text = page(self.cheap, self.guided, WORDS, missing=self._missing())
+        out.write_text(text, encoding="utf-8")
         if kept is not None:
             kept.write_text(json.dumps(asdict(self)), encoding="utf-8")
+
+    def _missing(self) -> list[str]:
+        """Name the parts of a whole run that have not been done."""
+        parts = {"random": self.cheap, "coverage-guided": self.guided}
+        left = {
+            kind: [words for name, words in WORDS.items() if name not in done]
+            for kind, done in parts.items()
+        }
+        return [f"no {kind} cases of {', '.join(names)}" for kind, names in left.items() if names]
 
 
 def _guided(folder: Path, name: str, seconds: int) -> Reached:
     began = time.monotonic()
-    tally, said = _run(folder, "guided", name, ["--seconds", str(seconds)])
+    tally, said = _run(folder, "guided", name, seconds)
     lines = _COVERED.findall(said)
     executions, edges = (
         int(max(lines, key=lambda at: int(at[0]))[n]) if lines else 0 for n in (0, 1)
@@ -89,11 +98,11 @@ def _guided(folder: Path, name: str, seconds: int) -> Reached:
     return Reached(tally, executions, edges, (time.monotonic() - began) / 60)
 
 
-def _run(folder: Path, kind: str, name: str, options: Sequence[str]) -> tuple[Tally, str]:
+def _run(folder: Path, kind: str, name: str, amount: int) -> tuple[Tally, str]:
     """Run a target in a process of its own; one that does not end well is something that broke."""
     file = folder / f"{kind}-{name}.json"
     print(f"{kind}: {name} …", file=sys.stderr, flush=True)  # noqa: T201
-    command = [sys.executable, "-m", f"abuse.fuzz.{kind}", name, str(file), *options]
+    command = [sys.executable, "-m", f"abuse.fuzz.{kind}", name, str(file), str(amount)]
     done = subprocess.run(  # noqa: S603 - our own
         command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, errors="replace", check=False
     )

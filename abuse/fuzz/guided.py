@@ -4,53 +4,40 @@ Instrumented is the Python of peta-viz, and of Pillow where files are decoded; l
 not. What it reached stands in libFuzzer's last line on standard error.
 """
 
-import argparse
 import sys
-import tempfile
 from collections.abc import Callable
-from pathlib import Path
 from random import Random
 from typing import Any
 
 import atheris
 
-with atheris.instrument_imports(include=["peta_viz", "PIL"], enable_loader_override=False):
-    from abuse.fuzz.judging import Judge, Target, limit_memory
-    from abuse.fuzz.targets import TARGETS, make
+_INSTRUMENTED = ["peta_viz", "PIL"]
 
-from hypothesis import HealthCheck, given, settings
+with atheris.instrument_imports(include=_INSTRUMENTED, enable_loader_override=False):
+    from abuse.fuzz.running import Judge, drawn, job
 
 _LONGEST_BYTES = 1 << 16
 
 
 def main() -> None:
     """Run for some seconds, and leave the tally in a file; libFuzzer ends the process."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("target", choices=TARGETS)
-    parser.add_argument("tally", type=Path)
-    parser.add_argument("--seconds", type=int, required=True)
-    parser.add_argument("--seed", type=int, default=1)
-    arguments = parser.parse_args()
-    limit_memory()
-    folder = Path(tempfile.mkdtemp(dir=arguments.tally.parent))
-    with atheris.instrument_imports(include=["peta_viz", "PIL"], enable_loader_override=False):
-        target = make(arguments.target, folder)
-    corpus = folder / "corpus"
-    corpus.mkdir()
-    for number, data in enumerate(target.seeds or _some_bytes()):
-        (corpus / f"seed-{number}").write_bytes(data)
+    with atheris.instrument_imports(include=_INSTRUMENTED, enable_loader_override=False):
+        mine = job(__doc__)
+    seeds = mine.judge.target.seeds
+    for number, data in enumerate(seeds or _some_bytes()):
+        (mine.folder / f"seed-{number}").write_bytes(data)
     options = {
-        "max_total_time": arguments.seconds,
-        "seed": arguments.seed,
-        "max_len": max([_LONGEST_BYTES, *map(len, target.seeds)]),
+        "max_total_time": mine.amount,
+        "seed": mine.seed,
+        "max_len": max([_LONGEST_BYTES, *map(len, seeds)]),
         "len_control": 0,  # what Hypothesis draws of a few bytes is nothing
         "timeout": 0,  # the judge has its own
         "rss_limit_mb": 0,
         "print_final_stats": 1,
+        "artifact_prefix": f"{mine.folder}/",
     }
-    judge = Judge(target, arguments.tally)
     flags = [f"-{name}={value}" for name, value in options.items()]
-    atheris.Setup([sys.argv[0], str(corpus), *flags], _reader(target, judge))
+    atheris.Setup([sys.argv[0], str(mine.folder), *flags], _reader(mine.judge))
     atheris.Fuzz()
 
 
@@ -60,18 +47,13 @@ def _some_bytes() -> list[bytes]:
     return [chance.randbytes(count) for count in (64, 256, 1_024, 4_096) for _ in range(8)]
 
 
-def _reader(target: Target, judge: Judge) -> Callable[[bytes], None]:
+def _reader(judge: Judge) -> Callable[[bytes], None]:
     """Return what makes a case of bytes and runs it."""
-    read = target.read
+    read = judge.target.read
     if read is not None:
         return lambda data: judge(read(data))
-
-    @settings(database=None, deadline=None, suppress_health_check=list(HealthCheck))
-    @given(target.cases)
-    def one(case: Any) -> None:
-        judge(case)
-
-    draw: Any = one.hypothesis.fuzz_one_input  # type: ignore[attr-defined]
+    one: Any = drawn(judge)
+    draw = one.hypothesis.fuzz_one_input
 
     def run(data: bytes) -> None:
         draw(data)

@@ -15,7 +15,7 @@ from typing import Any
 
 from hypothesis.strategies import SearchStrategy
 
-from peta_viz.errors import PetaVizError
+from peta_viz.errors import InvalidDataError, PetaVizError
 from peta_viz.files import write_text
 
 LIMIT_S = 10.0  # of processor time, for one case
@@ -25,7 +25,13 @@ _GUARD_BYTES = 6 << 30  # what a process may take before the system says no
 _STUCK_S = 120.0  # in code that no signal interrupts
 _SHORTEST_MESSAGE = 20
 _SHOWN = 2_000
+_CASE = 4_000
 _BARE = re.compile(r"Traceback|<[\w.]+ object at 0x")
+_VARIES = re.compile(
+    r"""'[^']*'|"[^"]*"|`[^`]*`|(?<![\w<])/[^\s:,;]*|[-+]?\d[\w.,]*|[^\x20-\x7e]+"""
+)
+_LIST = re.compile(r"…(?:[,;\s]+(?:and |more |or )?…)+")
+_TEMPLATE = 70
 
 
 @dataclass(frozen=True)
@@ -37,8 +43,8 @@ class Target:
     cases
         Draws cases at random.
     run
-        Does everything with a case that a user could; returns whether something in it was listed as
-        a skip. May raise our own errors.
+        Does everything with a case that a user could; returns why things in it were listed as
+        skips. May raise our own errors.
     read
         Makes a case of bytes, for the coverage-guided kind; by default Hypothesis does.
     seeds
@@ -47,7 +53,7 @@ class Target:
     """
 
     cases: SearchStrategy[Any]
-    run: Callable[[Any], bool]
+    run: Callable[[Any], Sequence[str]]
     read: Callable[[bytes], Any] | None = None
     seeds: Sequence[bytes] = ()
 
@@ -61,6 +67,9 @@ class Tally:
     succeeded, skipped, refused, broke
         Counts: without complaint, with something listed as a skip, in one of our own errors, and
         in anything else (another exception, too long, too much memory).
+    answers
+        How often each of our own errors and reasons of a skip came, by what it says without what
+        varies.
     seconds, peak_bytes
         Processor time taken by the cases, and the greatest resident size of the process.
     findings
@@ -75,6 +84,7 @@ class Tally:
     seconds: float = 0.0
     slowest_s: float = 0.0
     peak_bytes: int = 0
+    answers: dict[str, int] = field(default_factory=dict)
     findings: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -119,6 +129,7 @@ class Judge:
         except PetaVizError as error:
             if _says_what_to_do(error):
                 tally.refused += 1
+                self._answered(_complaints(error))
             else:
                 self._broke(case, error)
         except (Exception, TooLongError) as error:  # noqa: BLE001 - this is what is looked for
@@ -128,6 +139,7 @@ class Judge:
                 self._broke(case, MemoryError(f"more than {LIMIT_BYTES:,} bytes"))
             elif skipped:
                 tally.skipped += 1
+                self._answered(skipped)
             else:
                 tally.succeeded += 1
         took = time.process_time() - began
@@ -141,6 +153,11 @@ class Judge:
         faulthandler.dump_traceback_later(_STUCK_S, exit=True)
         self._kept_at = time.monotonic()
 
+    def _answered(self, texts: Sequence[str]) -> None:
+        answers = self.tally.answers
+        for kind in {template(text) for text in texts}:
+            answers[kind] = answers.get(kind, 0) + 1
+
     def _broke(self, case: Any, error: BaseException) -> None:
         self.tally.broke += 1
         frames = traceback.extract_tb(error.__traceback__)
@@ -148,9 +165,18 @@ class Judge:
         place = f"{Path(own[-1].filename).name}:{own[-1].lineno}" if own else "afterwards"
         key = f"{type(error).__name__} at {place}"
         told = "".join(traceback.format_exception(error)[-12:])
-        words = f"{case!r}\n{told[-_SHOWN:]}"
+        words = f"{repr(case)[:_CASE]}\n{told[-_SHOWN:]}"
         if len(words) < len(self.tally.findings.get(key, words + " ")):
             self.tally.findings[key] = words
+
+
+def template(text: str) -> str:
+    """Return what a message says, without names, numbers and paths."""
+    return _LIST.sub("…", _VARIES.sub("…", text))[:_TEMPLATE]
+
+
+def _complaints(error: PetaVizError) -> Sequence[str]:
+    return error.problems if isinstance(error, InvalidDataError) else [str(error)]
 
 
 def limit_memory() -> None:

@@ -111,6 +111,8 @@ class Decisions:
             for column in ("blind", "settles"):
                 typed[column] = typed[column].astype("str").isin(["True", "1"])
             typed = typed.astype(COLUMNS)
+            texts = [column for column, kind in COLUMNS.items() if kind == "str"]
+            typed[texts] = typed[texts].fillna("")  # which other programs make of an empty text
         except (ValueError, TypeError, OverflowError) as error:
             raise InvalidDataError(name, [str(error)]) from error
         problems = _problems(typed)

@@ -66,7 +66,9 @@ CREATE TRIGGER changes_stay BEFORE UPDATE ON changes BEGIN SELECT RAISE(ABORT, '
 CREATE TRIGGER changes_remain BEFORE DELETE ON changes BEGIN SELECT RAISE(ABORT, 'acts stay'); END;
 """
 _ACTS = """
-SELECT * FROM acts WHERE number > :after ORDER BY number
+SELECT number, id, at, person, kind, component_id, images, settles, target, queue, blind,
+    probability, seconds
+FROM acts WHERE number > :after ORDER BY number
 """
 _STACK = """
 SELECT id, kind, target FROM acts
@@ -74,7 +76,7 @@ WHERE person = ? AND (blind OR target != '' OR NOT ?) ORDER BY at, id
 """
 _PLACE_OF = "SELECT component_id, images FROM acts WHERE id = ?"
 _CHANGES_OF = """
-SELECT * FROM changes WHERE act > :after ORDER BY act
+SELECT act, image_id, field, label, before, after FROM changes WHERE act > :after ORDER BY act
 """
 _REASONS = {
     "SQLITE_FULL": "the disk is full: make room, and do it again",
@@ -193,7 +195,9 @@ class DecisionLog:
             found = database.execute(
                 "SELECT component_id FROM places WHERE person = ? AND queue = ?", (person, queue)
             ).fetchone()
-        return None if found is None else int(found[0])
+            if found is not None and not isinstance(found[0], int):
+                raise DamagedError(f"{shown(found[0])} is no component")
+        return None if found is None else found[0]
 
     def keep_place(self, person: str, queue: str, component_id: int) -> None:
         """Remember the component that a person is at."""
@@ -318,7 +322,10 @@ def _insert(database: sqlite3.Connection, act: Act, person: str) -> Entry:
     (last,) = database.execute("SELECT max(at) FROM acts").fetchone()
     now = datetime.now(UTC)
     if last is not None:  # clocks are set back now and then
-        now = max(now, _time(last) + timedelta(microseconds=1))
+        try:
+            now = max(now, _time(last) + timedelta(microseconds=1))
+        except OverflowError as error:
+            raise DamagedError(f"no time comes after {shown(last)}") from error
     entry = Entry(act, uuid.uuid4().hex, now.isoformat(timespec="microseconds"), person)
     return _store(database, entry)
 
@@ -399,8 +406,7 @@ def _entry(row: tuple[Any, ...], changes: list[Change]) -> Entry:
         probability,
         seconds,
     )
-    _time(at)
-    return Entry(act, entry_id, at, person, number)
+    return Entry(act, entry_id, _time(at).isoformat(timespec="microseconds"), person, number)
 
 
 def _flat(change: Change) -> tuple[str, ...]:

@@ -106,11 +106,12 @@ class _View:
 
     def __init__(self, imageset: ImageSet, ledger: Ledger, acts: list[Entry], person: str) -> None:
         self.imageset = imageset
-        self.settled = done_by(acts, person)
+        last = [entry for entry in acts if entry.person == person]
+        self.settled = done_by(last)
         own = [entry for entry in ledger.told() if entry.person == person]
         self._blind = Ledger(blindly(own))
         self._all = ledger
-        self._last = {e.act.component_id: e for e in acts if e.person == person}
+        self._last = {entry.act.component_id: entry for entry in last}
 
     def value(self, component: int, cell: Cell) -> str:
         """Return what a cell was when this person last acted on the component."""

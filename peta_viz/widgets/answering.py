@@ -55,7 +55,9 @@ class Answering(WithStill, Refusing, anywidget.AnyWidget):
             reply, buffers = self._reply(content)
         except Exception as error:  # noqa: BLE001 - an exception here would be shown nowhere
             reply, buffers = {"error": words_of(error)}, []
-        self.send({**reply, "id": content.get("id")}, buffers)
+        number = content.get("id")
+        # Of anything else it is not certain that it can be sent back.
+        self.send({**reply, "id": number if isinstance(number, int | str) else None}, buffers)
 
     def _pictures(self, rows: Sequence[int], height_px: int, *, within_s: float) -> Reply:
         """Return the pictures that are there soon, and name those that are not."""

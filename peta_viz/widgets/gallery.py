@@ -251,11 +251,19 @@ class Gallery(Answering):
             self._arrange(change["name"])
 
     def _arrange(self, changed: str = "") -> None:
-        """Filter and order anew; a query that cannot be understood is set aside, and said to be."""
+        """Filter and order anew; a query that cannot be understood is set aside, and said to be.
+
+        Where other components are on display than before, no place of theirs can stay as it was:
+        if nothing else can be understood either, all of them are shown.
+        """
         filters = Filters(**{name: getattr(self, name) for name in _FILTERS})
-        problem = self._try(filters)
+        problem = self._try(filters, self.sort_by)
         kept = replace(filters, query=self._good_query)
-        if problem and (changed == "query" or self._try(kept)):
+        if (
+            problem
+            and (changed == "query" or self._try(kept, self.sort_by))
+            and (changed or self._try(Filters(), ""))
+        ):
             self._problem = problem
             return
         if not problem:
@@ -266,10 +274,10 @@ class Gallery(Answering):
         self._version += 1
         self._status = self._shelf.words()
 
-    def _try(self, filters: Filters) -> str:
+    def _try(self, filters: Filters, sort_by: str) -> str:
         """Arrange what is on display; returns what was wrong, and then nothing was changed."""
         try:
-            self._shelf.arrange(self.view, filters, self.sort_by, descending=self.descending)
+            self._shelf.arrange(self.view, filters, sort_by, descending=self.descending)
         except PetaVizError as error:
             return str(error)
         return ""

@@ -491,8 +491,16 @@ def test_images_that_are_no_list_are_named(images):
         Decisions.from_table(table.assign(images=images))
 
 
+def test_texts_that_another_program_left_empty_are_empty_texts():
+    act = Act("relabel", 0, ("a",), (Change(Cell("a", "image"), "in", "out"),))
+    decisions = Decisions((Entry(act, "1", when(1), "Ada"),))
+    told = decisions.table().assign(label=None, target=None, queue=float("nan"))
+    assert Decisions.from_table(told).table().equals(decisions.table())
+
+
 @pytest.mark.parametrize(
-    ("column", "value"), [("probability", "half"), ("component_id", "x"), ("at", "9999")]
+    ("column", "value"),
+    [("probability", "half"), ("component_id", "x"), ("at", "9999"), ("at", None)],
 )
 def test_cells_of_another_type_are_refused(column, value):
     table = Decisions((Entry(Act("drop", 0, ("a",)), "1", when(1), "Ada"),)).table()

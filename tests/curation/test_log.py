@@ -324,6 +324,32 @@ def test_an_entry_that_is_damaged_is_named_and_nothing_is_added(log, column, val
     assert log.path.read_bytes() == before
 
 
+def test_columns_that_a_newer_one_added_are_passed_over(log):
+    entry = log.write(relabel(), "Ada")
+    with sqlite3.connect(log.path) as database:
+        database.execute("ALTER TABLE acts ADD COLUMN more")
+        database.execute("ALTER TABLE changes ADD COLUMN more")
+    assert log.since() == [entry]
+
+
+def test_a_place_that_is_none_is_told(log):
+    log.keep_place("Ada", "", 1)
+    with sqlite3.connect(log.path) as database:
+        database.execute("UPDATE places SET component_id = 'x'")
+    with pytest.raises(DecisionLogError, match="'x' is no component"):
+        log.place("Ada", "")
+
+
+def test_times_are_read_as_they_are_written_and_have_an_end(log):
+    log.write(relabel(), "Ada")
+    with sqlite3.connect(log.path) as database:
+        database.execute("DROP TRIGGER acts_stay")
+        database.execute("UPDATE acts SET at = '9999-12-31T23:59:59.999999Z'")
+    assert log.since()[0].at == "9999-12-31T23:59:59.999999+00:00"
+    with pytest.raises(DecisionLogError, match="no time comes after"):
+        log.write(relabel(), "Ada")
+
+
 def test_what_is_no_file_is_not_opened(tmp_path):
     os.mkfifo(tmp_path / "pipe")
     for name, words in [

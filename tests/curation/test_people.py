@@ -74,6 +74,12 @@ def test_conflicts_are_listed(imageset, said):
     assert adjudication(imageset, said.of_persons(["Bo"])).empty
 
 
+def test_who_gave_no_name_is_one_person(imageset, room):
+    room.do("Ada", 0, "mark", "good")
+    room.do("", 1, "mark", "good")
+    assert conflicts(imageset, room.decisions).empty
+
+
 def test_agreement_is_about_what_is_disputed(imageset, said):
     found = agreement(imageset, said)
     row = found[found["cells"] > 0].iloc[0]

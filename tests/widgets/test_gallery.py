@@ -608,3 +608,20 @@ def test_a_closed_gallery_leaves_no_widget_behind(pictured):
     Gallery(pictured, layout=shared).close()
     assert shared.comm is not None  # others may be laid out by it
     shared.close()
+
+
+def test_other_components_are_shown_whatever_was_asked_of_the_ones_before(talk):
+    gallery = talk.gallery
+    gallery.set_state({"sort_by": "no such column"})
+    gallery.set_state({"threshold": 0.0})
+    talk.ask("select", how="all")
+
+    assert "no such column" in gallery._problem
+    assert sorted(gallery.selected_ids) == sorted(gallery.current.index)
+    assert gallery._total == len(gallery._shelf.shown.components)
+
+
+@pytest.mark.parametrize("number", [[math.nan], {"a": b"x"}, 0.5])
+def test_what_is_no_number_of_a_request_is_not_sent_back(talk, number):
+    talk.gallery._handle_custom_msg({"id": number, "kind": "ping"}, [])
+    assert talk.sent == [({"id": None}, [])]

@@ -1,18 +1,23 @@
 """Files that peta-viz itself wrote, gone wrong since: logs, decisions, checkpoints, markers."""
 
+import contextlib
 import io
 import json
+import sqlite3
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 from hypothesis import strategies as st
+from hypothesis.strategies import SearchStrategy
 
 from abuse.fuzz.judging import Target
-from abuse.fuzz.targets.drawing import anything, scalars, spoiled
-from abuse.fuzz.targets.small import HEADS, small_set
+from abuse.fuzz.targets.drawing import anything, damaged, drawn_each, mostly, some, spoiled, texts
+from abuse.fuzz.targets.small import small_checkpoint, small_set
+from abuse.fuzz.targets.tabular import csv_files, parquet_files, some_edits
 from peta_viz.cleaning import clean
-from peta_viz.curation.acts import Act, Cell, Change
+from peta_viz.curation.acts import FIELDS, KINDS, Act, Cell, Change
 from peta_viz.curation.decisions import Decisions
 from peta_viz.curation.log import DecisionLog
 from peta_viz.curation.people import agreement, conflicts
@@ -26,10 +31,10 @@ from peta_viz.quality.reading import read_worst
 def log(folder: Path) -> Target:
     """Open a log, read it, write to it, take back."""
     imageset = small_set(folder)
-    seeds = [_log(folder / "one.sqlite", imageset, 1), _log(folder / "many.sqlite", imageset, 6)]
+    seeds = [_log(folder / "one.sqlite", imageset, 1), _log(folder / "many.sqlite", imageset, 9)]
     file = folder / "decisions.sqlite"
 
-    def run(data: bytes) -> bool:
+    def run(data: bytes) -> Sequence[str]:
         for beside in ("-journal", "-wal", "-shm"):
             Path(f"{file}{beside}").unlink(missing_ok=True)
         file.write_bytes(data)
@@ -41,38 +46,65 @@ def log(folder: Path) -> Target:
         opened.write(_acts(imageset)[0], "Ada")
         opened.undo("Ada")
         opened.redo("Ada")
-        return False
+        return ()
 
-    return Target(spoiled(seeds), run, read=bytes, seeds=seeds)
+    edits = some(_log_edits(imageset)).flatmap(drawn_each)
+    edited = st.builds(_edited_log, st.sampled_from(seeds), edits)
+    cases = mostly(edited, damaged(st.sampled_from(seeds)), of=5)
+    return Target(cases, run, read=bytes, seeds=seeds)
+
+
+def _log_edits(imageset: ImageSet) -> list[SearchStrategy[tuple[str, tuple[Any, ...]]]]:
+    """Return statements, with their values, that make of a log what peta-viz did not write."""
+    words = st.sampled_from([*KINDS, *FIELDS, *imageset.images.index[:4], "yes", "out", "", "Ada"])
+    times = st.sampled_from(["2026-01-01T00:00:00+00:00", "9999-12-31T23:59:59+00:00", "now", "0"])
+    cells = st.one_of(words, times, texts, st.integers(-3, 12), st.floats(), st.binary(max_size=4))
+    acts = ("id", "at", "person", "kind", "component_id", "images", "settles", "target", "queue")
+    columns = [f"acts SET {name} = ? WHERE number" for name in (*acts, "probability", "seconds")]
+    names = ("image_id", "field", "label", "before", "after", "act")
+    columns += [f"changes SET {name} = ? WHERE act" for name in names]
+    numbers = st.integers(1, 9)
+    updates = st.tuples(st.sampled_from(columns), cells, numbers).map(
+        lambda drawn: (f"UPDATE OR IGNORE {drawn[0]} = ?", drawn[1:])
+    )
+    others = st.sampled_from(
+        [
+            *("DELETE FROM acts WHERE number = 2", "DELETE FROM changes WHERE act = 1"),
+            *("DROP TABLE places", "DROP TABLE changes", "DROP INDEX acts_of_person"),
+            *("ALTER TABLE acts RENAME COLUMN at TO time", "ALTER TABLE acts ADD COLUMN odd"),
+            *("ALTER TABLE changes DROP COLUMN after", "CREATE TABLE odd (a)", "DELETE FROM acts"),
+            *("PRAGMA user_version = 2", "PRAGMA user_version = -1", "PRAGMA application_id = 1"),
+            "UPDATE acts SET images = '[1]' WHERE number = 1",
+            "UPDATE acts SET target = (SELECT id FROM acts WHERE number = 1) WHERE number > 3",
+            "INSERT OR REPLACE INTO places VALUES ('Ada', '', 'x')",
+        ]
+    ).map(lambda words: (words, ()))
+    return [updates, updates, updates, others]
+
+
+def _edited_log(seed: bytes, edits: Sequence[tuple[str, tuple[Any, ...]]]) -> bytes:
+    with contextlib.closing(sqlite3.connect(":memory:", isolation_level=None)) as database:
+        database.deserialize(seed)
+        found = database.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'")
+        triggers = found.fetchall()
+        for name, _ in triggers:
+            database.execute(f"DROP TRIGGER {name}")
+        for statement, values in edits:
+            with contextlib.suppress(sqlite3.Error, OverflowError, UnicodeError):
+                database.execute(statement, values)
+        for _, words in triggers:
+            with contextlib.suppress(sqlite3.Error):
+                database.execute(words)
+        return database.serialize()
 
 
 def decisions(folder: Path) -> Target:
     """Read tables of decisions and of cleanings, and apply them; the first byte tells CSV."""
     imageset = small_set(folder)
-    whole = Decisions.of(_opened(folder / "some.sqlite", imageset, 6).since())
+    whole = Decisions.of(_opened(folder / "some.sqlite", imageset, 9).since()).table()
     changes = clean(imageset, [parse_strategy("label_pruning:ratio=0.5")]).changes
-    whole.write(folder / "a.csv")
-    seeds = [b"c" + (folder / "a.csv").read_bytes()]
-    seeds += [b"p" + table.to_parquet(None) for table in (whole.table(), changes, changes[:0])]
-    table = whole.table()
-    for spoiled_table in (
-        table.assign(images="["),
-        table.assign(images="1"),
-        table.assign(at="now"),
-        table.assign(seconds=float("nan")),
-        table.assign(component_id=-1),
-        table.assign(kind="undo", target="x"),
-        table.astype("O"),
-        changes.assign(after="odd"),
-        changes.assign(image_id=None),
-        changes.assign(image_id=1),
-    ):
-        seeds.append(b"p" + spoiled_table.to_parquet(None))
-        buffer = io.BytesIO()
-        spoiled_table.to_csv(buffer, index=False)
-        seeds.append(b"c" + buffer.getvalue())
 
-    def run(data: bytes) -> bool:
+    def run(data: bytes) -> Sequence[str]:
         file = folder / ("in.csv" if data[:1] < b"d" else "in.parquet")
         file.write_bytes(data[1:])
         found = read_curation(file)
@@ -81,38 +113,47 @@ def decisions(folder: Path) -> Target:
         else:
             found.summary()
             found.apply(imageset)
-        return False
+        return ()
 
-    return Target(spoiled(seeds), run, read=bytes, seeds=seeds)
+    as_csv = csv_files(some_edits(st.just(whole)))
+    as_parquet = parquet_files(some_edits(st.sampled_from([whole, changes, changes[:0]])))
+    cases = mostly(as_parquet.map(b"p".__add__), as_csv.map(b"c".__add__), of=3)
+    seeds = [b"p" + table.to_parquet(None) for table in (whole, changes, changes[:0])]
+    seeds.append(b"c" + whole.to_csv(index=False).encode())
+    return Target(cases, run, read=bytes, seeds=seeds)
 
 
 def checkpoint(folder: Path) -> Target:
     """Load checkpoints: bytes gone wrong, and whole files with anything in them."""
     import torch  # noqa: PLC0415
 
-    from peta_viz.training.checkpoints import load_model, new_model, save  # noqa: PLC0415
-    from peta_viz.training.config import TrainConfig  # noqa: PLC0415
+    from peta_viz.training.checkpoints import load_model  # noqa: PLC0415
+    from peta_viz.training.config import RULES  # noqa: PLC0415
 
     file = folder / "best.pt"
-    model = new_model(HEADS, TrainConfig(weights=None), weights=None)
-    heads = [(head.name, head.labels, head.kind) for head in HEADS]
-    config = vars(TrainConfig(weights=None))
-    state = {"config": config, "heads": heads, "model": model.state_dict()}
-    save(file, state)
+    state = small_checkpoint(file)
+    config, heads = state["config"], state["heads"]
     whole = file.read_bytes()
     buffer = io.BytesIO()
     torch.save({**state, "model": {}}, buffer)
     small = buffer.getvalue()
-    values = st.one_of(scalars, anything, st.integers(1, 5))
-    settings = st.dictionaries(st.sampled_from(sorted(config)) | st.just("odd"), values, max_size=2)
+    pool = (*(0, 1, 2, 3, 5, 32, 64, 0.5, True, None, "shared", "grouped", "majority", "focal"),)
+    settings = {
+        name: mostly(st.sampled_from([v for v in (*pool, config[name]) if rule.fits(v)]), anything)
+        for name, rule in RULES.items()
+    }
+    given = st.lists(st.sampled_from(sorted(settings)), max_size=2).flatmap(
+        lambda names: st.fixed_dictionaries({name: settings[name] for name in names})
+    )
+    odd = st.dictionaries(st.just("odd") | texts, anything, max_size=2) | anything
     made = st.tuples(
-        settings | anything,
-        st.just(heads) | st.lists(st.lists(anything, max_size=3).map(tuple), max_size=3) | anything,
-        st.sampled_from(["whole", "none", "odd"]) | anything,
+        mostly(given, odd),
+        mostly(st.just(heads), st.lists(st.tuples(texts, st.lists(texts), texts)) | anything),
+        mostly(st.just("whole"), st.sampled_from(["none", "odd"]) | anything),
     )
     cut = st.tuples(st.floats(0, 1), st.integers(0, 255))
 
-    def run(case: Any) -> bool:
+    def run(case: Any) -> Sequence[str]:
         if isinstance(case, bytes):
             file.write_bytes(case)
         elif len(case) == 2:  # noqa: PLR2004 - where a whole file is cut off or changed
@@ -127,9 +168,9 @@ def checkpoint(folder: Path) -> Target:
             weights = kinds.get(weights, weights) if isinstance(weights, str) else weights
             torch.save({"config": given, "heads": told, "model": weights}, file)
         load_model(file, device="cpu")
-        return False
+        return ()
 
-    return Target(st.one_of(spoiled([small]), made, cut), run)
+    return Target(mostly(made, cut | spoiled([small]), of=4), run)
 
 
 def marker(folder: Path) -> Target:
@@ -156,7 +197,7 @@ def marker(folder: Path) -> Target:
             (folder / name).parent.mkdir(exist_ok=True)
             (folder / name).touch()
 
-    def run(data: bytes) -> bool:
+    def run(data: bytes) -> Sequence[str]:
         which = data[0] % len(files) if data else 0
         (folder / files[which]).write_bytes(data[1:])
         if which == 0:
@@ -167,9 +208,32 @@ def marker(folder: Path) -> Target:
             read_worst(folder)
         else:
             read_scores(folder / files[which])
-        return False
+        return ()
 
-    return Target(spoiled(seeds), run, read=bytes, seeds=seeds)
+    stamps = mostly(st.just("s"), anything, of=4)
+    marked = st.fixed_dictionaries(
+        {"stamp": stamps, "seconds": mostly(st.floats(0, 1e6, width=32), anything, of=4)}
+    )
+    notes = st.lists(mostly(texts, anything, of=12), max_size=4)
+    worst, scores = (pd.read_csv(io.BytesIO(seed[1:])) for seed in seeds[-2:])
+    cases = st.one_of(
+        *(
+            mostly(written, damaged(written), of=4).map(bytes([which]).__add__)
+            for which, written in enumerate(
+                [
+                    mostly(marked, anything).map(_as_json),
+                    mostly(notes, anything).map(_as_json),
+                    csv_files(some_edits(st.just(worst))),
+                    csv_files(some_edits(st.just(scores))),
+                ]
+            )
+        )
+    )
+    return Target(cases, run, read=bytes, seeds=seeds)
+
+
+def _as_json(value: Any) -> bytes:
+    return json.dumps(value).encode()
 
 
 def _acts(imageset: ImageSet) -> list[Act]:

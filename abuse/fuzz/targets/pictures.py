@@ -3,6 +3,7 @@
 import io
 import struct
 import zlib
+from collections.abc import Sequence
 from itertools import product
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from abuse.fuzz.judging import Target
-from abuse.fuzz.targets.drawing import spoiled
+from abuse.fuzz.targets.drawing import mostly, spoiled
 from peta_viz.errors import UnreadableImageError
 from peta_viz.images import (
     EXTENSIONS,
@@ -24,6 +25,8 @@ from peta_viz.images import (
 )
 from peta_viz.loader import ImageLoader
 
+_FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF", "PPM", "JPEG2000")
+_STRANGE = ("ICO", "TGA", "PCX", "ICNS", "EPS")
 _SUFFIXES = (*sorted(EXTENSIONS), ".gif", ".txt", "")
 _LEGAL = 100_000_000
 _SIDES = (1, 9_999, 10_000, 10_001, 20_000, 50_000)
@@ -32,14 +35,18 @@ _MODES = ("1", "L", "P", "RGB", "RGBA", "I", "I;16", "F", "CMYK", "LA")
 
 def image(folder: Path) -> Target:
     """Look at a file in every way there is; its first byte says under which extension."""
-    seeds = [bytes([n % len(_SUFFIXES)]) + data for n, data in enumerate(_pictures())]
+    seeds, strange = (
+        [bytes([n % len(_SUFFIXES)]) + data for n, data in enumerate(_pictures(formats))]
+        for formats in (_FORMATS, _STRANGE)
+    )
 
-    def run(data: bytes) -> bool:
+    def run(data: bytes) -> Sequence[str]:
         file = folder / f"a{_SUFFIXES[data[0] % len(_SUFFIXES)] if data else ''}"
         file.write_bytes(data[1:])
         return _look(file, data[1:])
 
-    return Target(spoiled(seeds), run, read=bytes, seeds=seeds)
+    cases = mostly(spoiled(seeds), spoiled(strange))
+    return Target(cases, run, read=bytes, seeds=[*seeds, *strange])
 
 
 def bomb(folder: Path) -> Target:
@@ -51,10 +58,11 @@ def bomb(folder: Path) -> Target:
         kinds, st.sampled_from(_MODES), st.sampled_from(_SIDES), st.sampled_from(_SIDES)
     )
 
-    def run(case: tuple[str, str, int, int]) -> bool:
+    def run(case: tuple[str, str, int, int]) -> Sequence[str]:
         kind, mode, width, height = case
         if kind == "array":
-            return bool(ImageLoader(np.broadcast_to(np.uint8(0), (height, width, 3))).problem)
+            problem = ImageLoader(np.broadcast_to(np.uint8(0), (height, width, 3))).problem
+            return [problem] if problem else []
         data = _huge(kind, mode, width, height)
         file = folder / "a.png"
         file.write_bytes(data)
@@ -63,7 +71,7 @@ def bomb(folder: Path) -> Target:
     return Target(cases, run)
 
 
-def _look(file: Path, data: bytes) -> bool:
+def _look(file: Path, data: bytes) -> Sequence[str]:
     ways = (
         lambda: read_size(file),
         lambda: read_rgb(file),
@@ -72,16 +80,16 @@ def _look(file: Path, data: bytes) -> bool:
         lambda: open_rgb(io.BytesIO(data), (64, 128)),
         lambda: ImageLoader(file).jpeg(64),
     )
-    skipped = False
+    told = []
     for way in ways:
         try:
             way()
         except UnreadableImageError as error:
             if not error.reason:
                 raise
-            skipped = True
+            told.append(error.reason)
     load_batch([str(file)], (5, 5))
-    return any(problems_of([str(file)])) or skipped
+    return [*filter(None, problems_of([str(file)])), *told]
 
 
 def _huge(kind: str, mode: str, width: int, height: int) -> bytes:
@@ -140,27 +148,13 @@ def _zeros(count: int) -> bytes:
     return b"".join([*parts, packer.compress(piece[: count & 0xFFFFF]), packer.flush()])
 
 
-def _pictures() -> list[bytes]:
-    """Return a small file of every format and mode that Pillow writes, turned and not."""
+def _pictures(formats: Sequence[str]) -> list[bytes]:
+    """Return a small file of each format, and mode that it has, turned and not."""
     coarse = np.random.default_rng(0).integers(0, 255, (12, 10, 3), dtype=np.uint8)
     picture = Image.fromarray(coarse)
     exif = Image.Exif()
     exif[0x0112] = 6
     found = []
-    formats = (
-        "PNG",
-        "JPEG",
-        "WEBP",
-        "TIFF",
-        "BMP",
-        "GIF",
-        "ICO",
-        "PPM",
-        "TGA",
-        "PCX",
-        "ICNS",
-        "EPS",
-    )
     for kind, mode in product(formats, _MODES):
         buffer = io.BytesIO()
         options = {"exif": exif} if kind in ("PNG", "JPEG", "WEBP", "TIFF") else {}
@@ -169,9 +163,13 @@ def _pictures() -> list[bytes]:
         except (OSError, ValueError, KeyError):  # no such mode in that format
             continue
         found.append(buffer.getvalue())
-    buffer = io.BytesIO()
-    picture.save(buffer, "GIF", save_all=True, append_images=[picture.rotate(90)])
-    found.append(buffer.getvalue())
-    buffer = io.BytesIO()
-    picture.save(buffer, "TIFF", compression="tiff_lzw")
-    return [*found, buffer.getvalue()]
+    for kind, more in (
+        ("GIF", {"save_all": True, "append_images": [picture.rotate(90)]}),
+        ("TIFF", {"compression": "tiff_lzw"}),
+        ("JPEG", {"progressive": True}),
+    ):
+        if kind in formats:
+            buffer = io.BytesIO()
+            picture.save(buffer, kind, **more)
+            found.append(buffer.getvalue())
+    return found

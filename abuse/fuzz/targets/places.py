@@ -2,7 +2,7 @@
 
 import os
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -69,9 +69,10 @@ def place(folder: Path) -> Target:
     )
     (folder / "odd").mkdir()
 
-    def run(case: tuple[str, str]) -> bool:
+    def run(case: tuple[str, str]) -> Sequence[str]:
         way, path = case
-        return bool(isinstance(found := _WAYS[way](path), str) and found)
+        found = _WAYS[way](path)
+        return [found] if isinstance(found, str) and found else []
 
     return Target(cases, run)
 

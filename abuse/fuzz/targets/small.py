@@ -1,6 +1,7 @@
 """A small image set with everything beside it that widgets and rules take."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -68,3 +69,16 @@ def small_predictions(imageset: ImageSet, seed: int = 0) -> pd.DataFrame:
     names = ["experiment", "trained_on", "judged_on", "component_id", "size", "label"]
     frame = pd.DataFrame(rows, columns=[*names, "probability", "truth"])
     return frame.astype({"truth": "boolean", "probability": "float32"})
+
+
+def small_checkpoint(file: Path) -> dict[str, Any]:
+    """Write a model that nobody trained, for its heads; returns what is in the file."""
+    from peta_viz.training.checkpoints import new_model, save  # noqa: PLC0415
+    from peta_viz.training.config import TrainConfig  # noqa: PLC0415
+
+    config = TrainConfig(weights=None, height_px=32, width_px=32)
+    heads = [(head.name, head.labels, head.kind) for head in HEADS]
+    model = new_model(HEADS, config, weights=None)
+    state = {"config": vars(config), "heads": heads, "model": model.state_dict()}
+    save(file, state)
+    return state

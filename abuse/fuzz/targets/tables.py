@@ -2,6 +2,7 @@
 
 import io
 import json
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -10,84 +11,113 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 from hypothesis import strategies as st
-from hypothesis.strategies import DrawFn
+from hypothesis.strategies import DrawFn, SearchStrategy
 from PIL import Image
 
 from abuse.fuzz.judging import Target
-from abuse.fuzz.targets.drawing import anything, scalars, spoiled, texts
+from abuse.fuzz.targets.drawing import anything, damaged, mostly, scalars, some, texts
+from abuse.fuzz.targets.tabular import (
+    ARROW,
+    column,
+    csv_files,
+    parquet_bytes,
+    parquet_files,
+    some_edits,
+)
+from peta_viz.arrow import HEADS_KEY
 from peta_viz.errors import InvalidDataError
 from peta_viz.imageset import Head, ImageSet
 from peta_viz.sources import find_images, guess_columns, read_images, read_table, table_paths
 
-_NAMES = ("path", "a", "b", "c", "kind", "person", "width", "problem", "image_id", "component_id")
-_PATHS = (
-    "1.png",
-    "2.png",
-    "../out.png",
-    "/etc/passwd",
-    "gone.png",
-    "3.jpg",
-    "",
-    "a\0b",
-    "s3://b/c",
+_READABLE = tuple(f"{number}.{kind}" for number in range(4) for kind in ("png", "jpg", "webp"))
+_ODD_PATHS = (
+    *("broken.jpg", "gone.png", "../out.png", "/etc/passwd", "", "a\0b", "s3://b/c", "é.png", "."),
+    *("0.png/", "./0.png", "x" * 300, "file:///etc/passwd", "http:", "~/0.png", "-", "nul\n.png"),
 )
-_CELLS = (
-    st.lists(st.booleans(), min_size=4, max_size=4)
-    | st.lists(
-        st.sampled_from([0, 1, 1.0, None, "", "yes", 2, float("nan")]), min_size=4, max_size=4
-    )
-    | st.lists(st.sampled_from(_PATHS), min_size=4, max_size=4)
-    | st.lists(st.sampled_from(["red", "blue", "", " ", "NA", None]), min_size=4, max_size=4)
-    | st.lists(scalars, min_size=4, max_size=4)
-    | st.lists(anything | st.binary(max_size=4) | st.datetimes(), min_size=4, max_size=4)
+_WORDS = ("path", "a", "b", "kind", "person", "place")
+_YES_NO: tuple[tuple[Any, ...], ...] = (
+    *((True, False), (1, 0), (1.0, 0.0), (True, 0)),
+    *((True, False, None), (1.0, 0.0, float("nan")), (True, False, pd.NA)),
 )
-_PATH_CELLS = st.permutations(_PATHS).map(lambda paths: list(paths[:4]))
 _CSV = (
-    b"path,a,kind,person\n1.png,1,red,p\n2.png,0,blue,p\n3.jpg,1,red,q\ngone.png,0,red,\n",
-    b"path,a,kind,person\n1.png,True,red,p\n2.png,,blue,\n",
+    b"path,a,kind,person\n0.png,1,red,p\n1.png,0,blue,p\nbroken.jpg,1,red,q\ngone.png,0,red,\n",
+    b"path,a,kind,person\n0.png,True,red,p\n1.png,,blue,\n",
     b'\xef\xbb\xbfpath;a\n"1.png";1\n',
     b"path,a,a,kind\n1.png,1,0,x\n1.png,2,0,y\n",
     "path,a,kind,person\n\u00e9.png,1,\u4e2d,1\n/etc/passwd,0,x,2\n".encode("latin-1", "replace"),
 )
 
 
+@st.composite
+def tables(draw: DrawFn) -> pd.DataFrame:
+    """Draw a sound table of images that are there, most of which can be read."""
+    count = draw(st.integers(2, 8))
+    named = st.lists(st.sampled_from(_READABLE), min_size=count, max_size=count, unique=True)
+    paths = draw(named)
+    if draw(st.integers(0, 2)) == 0:
+        paths[draw(st.integers(0, count - 1))] = draw(st.sampled_from(_ODD_PATHS))
+    columns = {"path": paths}
+    for name in ("a", "b"):
+        columns[name] = _cells(draw, draw(st.sampled_from(_YES_NO)), count)
+    for name, words in (("kind", ("red", "blue", "green")), ("person", "pqr"), ("place", "xy")):
+        likely = (*words, None) if draw(st.integers(0, 3)) == 0 else words
+        columns[name] = _cells(draw, draw(mostly(st.just(likely), st.just((texts,)))), count)
+    columns["kind"][:2] = ["red", "blue"]
+    return pd.DataFrame({name: column(cells) for name, cells in columns.items()})
+
+
+def _cells(draw: DrawFn, values: Sequence[Any], count: int) -> list[Any]:
+    odd = isinstance(values[0], SearchStrategy)
+    one = values[0] if odd else st.sampled_from(values)
+    return draw(st.lists(one, min_size=count, max_size=count))
+
+
 def frame(folder: Path) -> Target:
-    """Make image sets of frames of any cells, with any arguments."""
+    """Make image sets of frames that are nearly sound, with arguments that nearly fit them."""
     _images(folder)
-    return Target(_frames(), lambda case: _from_frame(folder, *case))
+    cases = st.tuples(some_edits(tables()), _arguments())
+    return Target(cases, lambda case: _from_frame(folder, *case))
 
 
 @st.composite
-def _frames(draw: DrawFn) -> tuple[pd.DataFrame, dict[str, Any]]:
-    names = draw(st.lists(st.sampled_from(_NAMES) | scalars, max_size=5))
-    columns = [draw(_PATH_CELLS)] + [draw(_CELLS) for _ in names]
-    rows = draw(st.sampled_from([4, 4, 4, 4, 1, 0]))
-    frame = pd.concat(
-        [pd.Series(cells[:rows], dtype=object).infer_objects() for cells in columns], axis=1
-    )
-    frame.columns = pd.Index(["path", *names], dtype=object)
-    if draw(st.integers(0, 5)) == 0:
-        frame.index = pd.Index([draw(scalars) for _ in range(rows)], dtype=object)
-    some = st.lists(st.sampled_from([*names, *_NAMES]), max_size=3)
-    maybe = st.none() | st.none() | st.sampled_from([*names, *_NAMES])
-    options = {
-        "path": draw(st.sampled_from(["path", "path", "path", *_NAMES, *names])),
-        "labels": draw(some),
-        "classes": draw(some),
-        "image_id": draw(maybe),
-        "subset": draw(maybe),
-        "person_id": draw(maybe),
-        "missing": draw(st.sampled_from(["error", "unknown", "unknown"])),
-        "root": draw(st.booleans()),
+def _arguments(draw: DrawFn) -> dict[str, Any]:
+    labels, classes = draw(st.sampled_from([(["a"], ["kind"]), (["a", "b"], []), ([], ["kind"])]))
+    options: dict[str, Any] = {
+        "path": "path",
+        "labels": labels,
+        "classes": classes,
+        "image_id": None,
+        "subset": draw(st.sampled_from([None, "place"])),
+        "person_id": draw(st.sampled_from([None, "person"])),
+        "missing": draw(mostly(st.just("unknown"), st.just("error"), of=3)),
+        "root": draw(mostly(st.just(True), st.just(False))),
     }
-    if draw(st.integers(0, 4)) == 0:
-        kinds: Any = st.sampled_from(["multiple", "exclusive", "odd"])
-        named = st.lists(st.sampled_from(_NAMES) | texts, max_size=3).map(tuple)
-        options["heads"] = draw(st.lists(st.builds(Head, texts, named, kinds), max_size=2))
-    return frame, options
+    names = st.sampled_from(_WORDS) | texts | scalars
+    for edit in draw(some(_OPTIONS, likely=(0, 0, 0, 0, 1, 1, 2))):
+        if edit in ("labels", "classes"):
+            options[edit] = [*options[edit][:1], *draw(st.lists(names, max_size=2))]
+        elif edit == "heads":
+            options[edit] = draw(_heads(options["labels"]))
+        else:
+            options[edit] = draw(st.sampled_from(_WORDS) if edit == "path" else names)
+    return options
 
 
-def _from_frame(folder: Path, frame: pd.DataFrame, options: dict[str, Any]) -> bool:
+_OPTIONS = ("path", "labels", "classes", "image_id", "subset", "person_id", "heads", "heads")
+
+
+def _heads(labels: Sequence[Any]) -> SearchStrategy[list[Head]]:
+    names = mostly(st.sampled_from([*labels, "a"]), texts)
+    one = st.builds(
+        Head,
+        mostly(st.sampled_from(["one", "two"]), texts),
+        st.lists(names, max_size=3).map(tuple),
+        mostly(st.just("multiple"), st.sampled_from(["exclusive", "odd"]), of=4),
+    )
+    return st.lists(one, max_size=2)
+
+
+def _from_frame(folder: Path, frame: pd.DataFrame, options: dict[str, Any]) -> Sequence[str]:
     root = folder if options["root"] else None
     imageset = ImageSet.from_frame(frame, **{**options, "root": root})
     with suppress(InvalidDataError):
@@ -95,100 +125,176 @@ def _from_frame(folder: Path, frame: pd.DataFrame, options: dict[str, Any]) -> b
     imageset.to_parquet(folder / "out")
     again = ImageSet.from_parquet(folder / "out")
     assert again.labels.equals(imageset.labels), "it is not read as it was written"
-    return bool((imageset.images["problem"] != "").any())
+    return problems(imageset)
+
+
+def problems(imageset: ImageSet) -> Sequence[str]:
+    """Return why images of a set cannot be read."""
+    told = imageset.images["problem"]
+    return [str(words) for words in told[told != ""]]
 
 
 def csv(folder: Path) -> Target:
     """Read CSV tables as a run does."""
-    return Target(spoiled(_CSV), _Reader(folder, "table.csv"), read=bytes, seeds=_CSV)
+    cases = csv_files(some_edits(tables()))
+    return Target(cases, _Reader(folder, "table.csv"), read=bytes, seeds=_CSV)
 
 
 def parquet(folder: Path) -> Target:
     """Read Parquet tables as a run does."""
-    tables = [pd.read_csv(io.BytesIO(text)) for text in (_CSV[0], _CSV[1])]
-    tables.append(tables[0].assign(person=[[1], [2], [], None], kind=pd.Timestamp(0)))
-    seeds = [table.to_parquet(None) for table in tables]
-    seeds.append(_parquet(pa.table({"path": pa.array(["1.png"]).dictionary_encode(), "a": [1]})))
-    seeds.append(_parquet(pa.table({"path": [b"1.png", b"\xff"], "a": [True, None]})))
-    return Target(spoiled(seeds), _Reader(folder, "table.parquet"), read=bytes, seeds=seeds)
+    found = [pd.read_csv(io.BytesIO(text)) for text in (_CSV[0], _CSV[1])]
+    found.append(found[0].assign(person=[[1], [2], [], None], kind=pd.Timestamp(0)))
+    seeds = [table.to_parquet(None) for table in found]
+    seeds.append(
+        parquet_bytes(pa.table({"path": pa.array(["1.png"]).dictionary_encode(), "a": [1]}))
+    )
+    seeds.append(parquet_bytes(pa.table({"path": [b"1.png", b"\xff"], "a": [True, None]})))
+    cases = parquet_files(some_edits(tables()))
+    return Target(cases, _Reader(folder, "table.parquet"), read=bytes, seeds=seeds)
 
 
 class _Reader:
-    """Reads a table in every way there is."""
+    """Reads a table in every way there is; its size says what an empty cell means."""
 
     def __init__(self, folder: Path, name: str) -> None:
         self.folder, self.file = folder, folder / name
         _images(folder)
 
-    def __call__(self, data: bytes) -> bool:
+    def __call__(self, data: bytes) -> Sequence[str]:
         self.file.write_bytes(data)
         table_paths(str(self.file), "path")
-        skipped = False
         frame = read_table(self.file, ["path"])
         with suppress(InvalidDataError):
             guess_columns(frame)
         with suppress(InvalidDataError):
             find_images(self.file, component_column="kind")
-        for missing in ("error", "unknown"):
-            imageset, _ = read_images(
-                table=str(self.file),
-                label_columns=["a"],
-                class_columns=["kind"],
-                person_column="person" if missing == "unknown" else None,
-                missing=missing,  # type: ignore[arg-type]
-            )
-            skipped |= bool((imageset.images["problem"] != "").any())
-        return skipped
+        likely = len(data) % 4 > 0
+        imageset, _ = read_images(
+            table=str(self.file),
+            label_columns=["a"],
+            class_columns=["kind"],
+            person_column="person" if likely else None,
+            missing="unknown" if likely else "error",
+        )
+        return problems(imageset)
 
 
 def run_folder(folder: Path) -> Target:
-    """Read ``images.parquet`` and ``labels.parquet`` of which one is spoiled."""
+    """Read ``images.parquet`` and ``labels.parquet`` of which one has been edited."""
     _images(folder)
     table = pd.read_csv(io.BytesIO(_CSV[0]))
     imageset = ImageSet.from_frame(
         table, path="path", labels=["a"], classes=["kind"], person_id="person", root=folder
     )
     imageset.to_parquet(folder)
-    seeds = [b"i" + (folder / "images.parquet").read_bytes()]
-    labels = pq.read_table(folder / "labels.parquet")
-    seeds.append(b"l" + _parquet(labels))
-    key = b"peta_viz.heads"
-    for heads in ([], {}, [1], [{"name": 1}], None, [{"name": "h", "labels": "ab", "kind": 1}]):
-        metadata = {**labels.schema.metadata, key: json.dumps(heads).encode()}
-        seeds.append(b"l" + _parquet(labels.replace_schema_metadata(metadata)))
-    seeds.append(b"l" + _parquet(labels.replace_schema_metadata({key: b"\xff["})))
-    seeds.append(b"l" + _parquet(labels.set_column(0, "a", pa.array([1, 2, 3, 4]))))
-    seeds.append(
-        b"l"
-        + _parquet(
-            labels.drop_columns(["path"]) if "path" in labels.schema.names else labels.slice(1)
+    files = {"i": folder / "images.parquet", "l": folder / "labels.parquet"}
+    whole = {which: file.read_bytes() for which, file in files.items()}
+    found = {which: pq.read_table(file) for which, file in files.items()}
+    edited = [
+        st.tuples(st.just(found[which]), some(edits, likely=(0, 0, 1, 1, 2)), st.data()).map(
+            _arrow_edited
+        )
+        for which, edits in (("i", _EDITS), ("l", (*_EDITS, _other_heads, _other_heads)))
+    ]
+    cases = st.one_of(
+        *(
+            mostly(made.map(parquet_bytes), damaged(st.just(whole[which])), of=10).map(
+                f"{which}".encode().__add__
+            )
+            for which, made in zip(files, edited, strict=True)
         )
     )
-    images = pq.read_table(folder / "images.parquet")
-    seeds.append(b"i" + _parquet(images.drop_columns(["width"])))
-    seeds.append(b"i" + _parquet(images.slice(1)))
-    seeds.append(b"i" + _parquet(images.replace_schema_metadata({})))
-    whole = {
-        "i": (folder / "images.parquet").read_bytes(),
-        "l": (folder / "labels.parquet").read_bytes(),
-    }
 
-    def run(data: bytes) -> bool:
+    def run(data: bytes) -> Sequence[str]:
         which = "i" if data[:1] < b"j" else "l"
-        (folder / "images.parquet").write_bytes(data[1:] if which == "i" else whole["i"])
-        (folder / "labels.parquet").write_bytes(data[1:] if which == "l" else whole["l"])
-        return bool((ImageSet.from_parquet(folder).images["problem"] != "").any())
+        for name, file in files.items():
+            file.write_bytes(data[1:] if name == which else whole[name])
+        return problems(ImageSet.from_parquet(folder))
 
-    return Target(spoiled(seeds), run, read=bytes, seeds=seeds)
+    seeds = [which.encode() + data for which, data in whole.items()]
+    return Target(cases, run, read=bytes, seeds=seeds)
+
+
+def _arrow_edited(case: tuple[pa.Table, Sequence[Callable[..., pa.Table]], Any]) -> pa.Table:
+    table, edits, data = case
+    for edit in edits:
+        if table.num_columns and table.num_rows:
+            with suppress(pa.ArrowException, ValueError, TypeError):
+                table = edit(data.draw, table)
+    return table
+
+
+def _place(draw: DrawFn, table: pa.Table) -> int:
+    return draw(st.integers(0, table.num_columns - 1))
+
+
+def _without(draw: DrawFn, table: pa.Table) -> pa.Table:
+    return table.remove_column(_place(draw, table))
+
+
+def _cast(draw: DrawFn, table: pa.Table) -> pa.Table:
+    place, kind = _place(draw, table), draw(st.sampled_from(ARROW))
+    with suppress(pa.ArrowException):
+        cells = table.column(place).cast(kind, safe=False)
+        return table.set_column(place, table.schema.names[place], cells)
+    return table
+
+
+def _emptied(draw: DrawFn, table: pa.Table) -> pa.Table:
+    place, row = _place(draw, table), draw(st.integers(0, table.num_rows - 1))
+    column = table.column(place)
+    cells = column.to_pylist()
+    cells[row] = None
+    return table.set_column(place, table.schema.names[place], pa.array(cells, column.type))
+
+
+def _rows(draw: DrawFn, table: pa.Table) -> pa.Table:
+    rows = st.lists(st.integers(0, table.num_rows - 1), max_size=table.num_rows + 1)
+    return table.take(pa.array(draw(rows), pa.int64()))
+
+
+def _turned(_: DrawFn, table: pa.Table) -> pa.Table:
+    return table.take(list(range(table.num_rows))[::-1])
+
+
+def _named(draw: DrawFn, table: pa.Table) -> pa.Table:
+    names = list(table.schema.names)
+    words = texts.filter(lambda text: text.isprintable())
+    names[_place(draw, table)] = draw(st.sampled_from([*names, "split", "width"]) | words)
+    return table.rename_columns(names)
+
+
+def _more(draw: DrawFn, table: pa.Table) -> pa.Table:
+    name = draw(st.sampled_from(["component_id", "split", "problem", "kept", "a", "image_id"]))
+    return table.append_column(name, pa.array(list(range(table.num_rows))))
+
+
+def _bare(_: DrawFn, table: pa.Table) -> pa.Table:
+    return table.replace_schema_metadata({})
+
+
+def _other_heads(draw: DrawFn, table: pa.Table) -> pa.Table:
+    metadata = {**(table.schema.metadata or {}), HEADS_KEY: draw(_HEADS)}
+    return table.replace_schema_metadata(metadata)
+
+
+_HEAD = st.fixed_dictionaries(
+    {
+        "name": mostly(st.sampled_from(["labels", "kind", "other"]), anything),
+        "labels": mostly(
+            st.lists(st.sampled_from(["a", "kind=red", "kind=blue", "gone"]), max_size=3), anything
+        ),
+        "kind": mostly(st.sampled_from(["multiple", "exclusive"]), anything),
+    }
+)
+_HEADS = mostly(
+    st.lists(mostly(_HEAD, anything), max_size=3).map(lambda heads: json.dumps(heads).encode()),
+    st.binary(max_size=8) | anything.map(lambda value: json.dumps(value).encode()),
+)
+_EDITS = (_without, _cast, _cast, _emptied, _rows, _turned, _named, _more, _bare)
 
 
 def _images(folder: Path) -> None:
-    for name in ("1.png", "2.png"):
-        Image.new("RGB", (4, 8)).save(folder / name)
-    (folder / "3.jpg").write_bytes(b"no image")
-
-
-def _parquet(table: pa.Table) -> bytes:
-    buffer = io.BytesIO()
-    pq.write_table(table, buffer)
-    return buffer.getvalue()
+    for number, name in enumerate(_READABLE):
+        Image.new("RGB", (4 + number, 8), (20 * number, 0, 99)).save(folder / name)
+    (folder / "broken.jpg").write_bytes(b"no image")

@@ -12,17 +12,19 @@ from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
 from abuse.fuzz.judging import Target
-from abuse.fuzz.targets.drawing import anything, numbers, texts
-from abuse.fuzz.targets.small import COUNT, LABELS, small_pairs, small_predictions, small_set
+from abuse.fuzz.targets.drawing import anything, mostly, numbers, texts
+from abuse.fuzz.targets.small import COUNT, HEADS, LABELS, small_pairs, small_predictions, small_set
 from peta_viz.errors import PetaVizError
 from peta_viz.widgets.confusion import ConfusionMatrix
 from peta_viz.widgets.curator import Curator
 from peta_viz.widgets.gallery import Gallery
+from peta_viz.widgets.matrices import ORDERS
 
 Message = tuple[str, Any]
 _OURS = re.compile(r"^\w+(Error|Exception|Interrupt|Iteration): ")
 _FEW = 40  # cases after which a widget is made anew
-_ROWS = st.integers(-1, COUNT) | numbers
+_COLOURS, _ANSWERS = st.sampled_from(HEADS[0].labels), st.sampled_from(["yes", "no"])
+_ROWS = mostly(st.integers(0, COUNT - 1), st.integers(-1, COUNT) | numbers, of=20)
 _WORDS = st.sampled_from(
     ["A", "B", "colour", "worn", "", "contested", "size", "path", "s", "A right, B wrong",
      "size > 2 and hat", "hat == 1", "blur.abs()", "@pd", "index.str.len() > 1", "`a b`", "red",
@@ -145,10 +147,12 @@ def curator(folder: Path) -> Target:
         "image": {"row": _ROWS},
         "act": {
             "what": st.sampled_from(acts),
-            "component": st.integers(0, 6) | numbers,
+            "component": mostly(st.integers(0, 4), st.integers(-1, 6) | numbers, of=12),
             "rows": st.lists(_ROWS, max_size=3),
-            "head": st.sampled_from(["", "colour", "worn", "alone", "odd"]),
-            "label": st.sampled_from([*LABELS, "odd"]),
+            "head": mostly(
+                st.sampled_from(["colour", "worn"]), st.sampled_from(["", "alone"]) | texts
+            ),
+            "label": mostly(st.sampled_from(LABELS), texts, of=12),
             "value": st.sampled_from(["yes", "no", "unknown", "odd"]),
             "mark": st.sampled_from(["good", "bad", "unsure", "label error", "odd"]),
             "text": texts,
@@ -156,7 +160,7 @@ def curator(folder: Path) -> Target:
         },
         "go": {"place": _ROWS},
         "next": {"place": _ROWS},
-        "label": {"label": st.sampled_from([*LABELS, "odd"])},
+        "label": {"label": mostly(st.sampled_from(LABELS), texts, of=12)},
         "export": {},
         "case": {},
     }
@@ -172,16 +176,31 @@ def matrix(folder: Path) -> Target:
         whole = ConfusionMatrix(imageset, predictions, component_size="all")
         return [whole.grid, whole.grid, whole.gallery, whole]
 
-    cell = st.fixed_dictionaries(
-        {},
-        optional={
-            "label": st.sampled_from(["", "hat", "coat", "odd"]),
-            "true": st.sampled_from(["yes", "no", "red", "blue"]) | anything,
-            "predicted": st.sampled_from(["yes", "no", "red", "green"]),
-            "more": anything,
-        },
+    single, several = (
+        {"label": st.just(""), "true": _COLOURS, "predicted": _COLOURS},
+        {"label": st.sampled_from(["hat", "coat"]), "true": _ANSWERS, "predicted": _ANSWERS},
     )
-    state = st.dictionaries(st.sampled_from(["cell"]), cell, min_size=1)
+    cells = st.fixed_dictionaries(single) | st.fixed_dictionaries(several)
+    nearly = st.fixed_dictionaries(
+        {
+            "label": mostly(st.sampled_from(["", "hat", "coat"]), texts),
+            "true": mostly(st.sampled_from(["yes", "no", "red", "blue"]), anything),
+            "predicted": mostly(st.sampled_from(["yes", "no", "red", "green"]), anything),
+        }
+    )
+    odd = nearly | st.dictionaries(st.sampled_from(["label", "true", "more"]), anything)
+    cell = mostly(cells, odd, of=5)
+    states = {
+        "cell": cell,
+        "head": st.sampled_from([head.name for head in HEADS]),
+        "experiment": st.sampled_from(["A", "B"]),
+        "against": st.sampled_from(["", "B"]),
+        "order": st.sampled_from(ORDERS),
+    }
+    state = st.one_of(
+        *(st.fixed_dictionaries({name: given}) for name, given in states.items()),
+        st.fixed_dictionaries({"cell": cell}),
+    )
     one = _cases(make()[0], {}, state)
     return Target(one, _Talk(make, None))
 
@@ -203,16 +222,33 @@ def _cases(
         st.fixed_dictionaries({"kind": st.just(kind), "id": st.integers(), **given})
         for kind, given in requests.items()
     ]
-    content = st.one_of(*whole, *fields, anything)
+    content = mostly(st.one_of(*whole), st.one_of(*fields, anything)) if whole else anything
     keys = [name for name in sorted(widget.keys) if name not in _LIBRARY]
-    value = numbers | _WORDS | anything
-    state = st.dictionaries(st.sampled_from(keys) | texts, value, max_size=3)
+    entries = {name: mostly(_fitting(getattr(widget, name)), anything, of=12) for name in keys}
+    state = st.lists(st.sampled_from(keys), min_size=1, max_size=2).flatmap(
+        lambda names: st.fixed_dictionaries({name: entries[name] for name in names})
+    )
+    state = mostly(state if likely is None else mostly(likely, state, of=3), _ODD_STATE, of=12)
     custom = st.tuples(st.just("custom"), content)
-    update = st.tuples(st.just("update"), st.one_of(state, state, anything))
-    messages = [custom, custom, update] if requests else [update, custom]
-    if likely is not None:
-        messages.append(st.tuples(st.just("update"), likely))
-    return st.lists(st.tuples(st.integers(0, 3), st.one_of(*messages)), min_size=1, max_size=4)
+    update = st.tuples(st.just("update"), state)
+    message = mostly(custom, update, of=3) if requests else mostly(update, custom)
+    return st.lists(st.tuples(st.integers(0, 3), message), min_size=1, max_size=4)
+
+
+def _fitting(value: Any) -> SearchStrategy[Any]:
+    """Draw values of the kind that a trait has."""
+    if isinstance(value, bool):
+        return st.booleans()
+    if isinstance(value, int | float):
+        return mostly(st.integers(0, 20), numbers, of=4)
+    if isinstance(value, str):
+        return mostly(st.just(value) | _WORDS, texts, of=4)
+    if isinstance(value, Mapping):
+        return st.just(dict(value)) | st.dictionaries(_WORDS, anything, max_size=2)
+    return st.lists(_ROWS | _WORDS, max_size=3) if isinstance(value, list | tuple) else anything
+
+
+_ODD_STATE = st.dictionaries(texts, anything, max_size=3) | anything
 
 
 # Of ipywidgets, which looks other widgets up by what is sent here.
@@ -227,7 +263,7 @@ class _Talk:
         self._line: _Line | None = None
         self._count = 0
 
-    def __call__(self, case: list[tuple[int, Message]]) -> bool:
+    def __call__(self, case: list[tuple[int, Message]]) -> Sequence[str]:
         if self._line is None or self._count % _FEW == 0:
             self._close()
             self._line = _Line(self._make())
@@ -249,7 +285,7 @@ class _Talk:
         assert not inside, inside
         if refused:
             raise RefusedError(f"the widget answered: {refused[0]}")
-        return False
+        return ()
 
     def _close(self) -> None:
         if self._line is not None:
