@@ -13,7 +13,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components, minimum_spanning_tree
 
 from peta_viz.embedding import Vectors
-from peta_viz.imageset import is_text
+from peta_viz.tables import is_text
 
 Rows = np.ndarray[Any, np.dtype[np.int64]]
 Similarities = np.ndarray[Any, np.dtype[np.float32]]

@@ -9,9 +9,10 @@ import pandas as pd
 from peta_viz.errors import InvalidDataError, in_a_line
 from peta_viz.files import is_file, is_folder
 from peta_viz.images import EXTENSIONS, header_problem
-from peta_viz.imageset import ImageSet, in_words, is_yes_no, read_rows, resolve_paths
+from peta_viz.imageset import ImageSet
 from peta_viz.parquet import checked_schema, read_frame, told
 from peta_viz.peta import peta_summary, read_peta
+from peta_viz.tables import in_words, is_yes_no, read_rows, resolve_paths
 
 
 def read_images(

@@ -8,8 +8,9 @@ import pytest
 
 from peta_viz.arrow import HEADS_KEY
 from peta_viz.errors import InvalidDataError
-from peta_viz.imageset import Head, ImageSet, resolve_paths
+from peta_viz.imageset import Head, ImageSet
 from peta_viz.stills import show_images
+from peta_viz.tables import resolve_paths
 
 
 @pytest.fixture
