@@ -54,7 +54,8 @@ class ImageSet:
     images
         One row per image, indexed by `image_id` (unique text), with the columns `path`, `subset`,
         `person_id` (text) and `width`, `height` (pixels; 0 where the file could not be read).
-        More columns are welcome; peta-viz itself adds `problem`, `component_id` and `split`.
+        More columns are welcome; peta-viz itself adds `problem` (why an image cannot be read;
+        empty where it can, and where the column is missing), `component_id` and `split`.
     labels
         Boolean frame of shape ``(images, labels)`` with the same index: does the image carry it?
     known
@@ -76,6 +77,8 @@ class ImageSet:
     heads: tuple[Head, ...]
 
     def __post_init__(self) -> None:
+        if "problem" not in self.images:
+            object.__setattr__(self, "images", self.images.assign(problem=""))
         problems = [*_table_problems(self), *_head_problems(self)]
         if problems:
             raise InvalidDataError("the image set", problems)

@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 
 from peta_viz.errors import InvalidDataError, in_a_line
 from peta_viz.files import is_file
+from peta_viz.tables import is_text
 
 _TRUSTED = ("pyarrow", "pandas")  # whose extensions are kinds of numbers and texts
 
@@ -30,7 +31,11 @@ def read_frame(file: str | Path, **options: Any) -> pd.DataFrame:
     """
     with told(file):
         checked_schema(file)
-        return pd.read_parquet(file, **options)
+        frame = pd.read_parquet(file, **options)
+        for column in (frame.index, *(frame[name] for name in frame.columns.unique())):
+            if isinstance(column, pd.Index | pd.Series) and is_text(column):
+                pa.array(column.array).validate(full=True)  # are its bytes UTF-8?
+        return frame
 
 
 @contextmanager

@@ -197,3 +197,10 @@ def test_ids_that_are_not_there_are_counted_and_the_first_named(make_set):
     made = make_set({"a": "x", "b": "y"})
     with pytest.raises(KeyError, match="2 ids are not in this image set, such as 'p'"):
         made.subset(["q", "a", "p"])
+
+
+def test_where_no_problem_is_told_there_is_none(make_set):
+    made = make_set({"a": "x", "b": "y"})
+    images = made.images.drop(columns="problem")
+    assert replace(made, images=images).images["problem"].tolist() == ["", ""]
+    assert "problem" not in images

@@ -167,3 +167,21 @@ def test_what_is_no_file_is_not_opened(tmp_path):
     for path in (tmp_path, tmp_path / "gone", tmp_path / ("x" * 300)):
         with pytest.raises(InvalidDataError, match="no such file"):
             read_frame(path)
+
+
+@pytest.mark.parametrize("place", ["index", "column"])
+def test_text_that_is_not_utf8_is_told(tmp_path, place):
+    frame = pd.DataFrame({"word": ["green"]}, index=pd.Index(["an image"], name="id"))
+    file = tmp_path / "a.parquet"
+    frame.to_parquet(
+        file,
+        compression=None,
+        column_encoding={"word": "PLAIN", "id": "PLAIN"},
+        use_dictionary=False,
+        write_statistics=False,
+    )
+    assert read_frame(file).equals(frame)
+    old = b"green" if place == "column" else b"an image"
+    file.write_bytes(file.read_bytes().replace(old, b"\xff" + old[1:]))
+    with pytest.raises(InvalidDataError, match=r"it cannot be read .*UTF8"):
+        read_frame(file)

@@ -136,5 +136,5 @@ def _places(folder: Path, suffix: str) -> dict[str, str]:
 def _frame(path: str) -> str:
     import pandas as pd  # noqa: PLC0415
 
-    table = pd.DataFrame({"path": [path], "a": [True]})
+    table = pd.DataFrame({"path": pd.Series([path], dtype=object), "a": [True]})
     return str(ImageSet.from_frame(table, path="path", labels=["a"]).images["problem"].iloc[0])
