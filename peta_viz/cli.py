@@ -4,7 +4,7 @@ import os
 import re
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
@@ -39,6 +39,7 @@ _SOURCE = (
     *("root", "table", "path_column", "label_columns", "class_columns", "person_column"),
     *("images_root", "missing"),
 )
+_FIRST = 5  # of many
 _INPUT, _CLUSTER, _CLEAN, _TRAIN = "Input", "Clustering", "Cleaning", "Training"
 
 
@@ -214,6 +215,7 @@ def run(
         **read_assignments(set_ or []),
     }
     _check_engine(parameters)
+    _refuse_file(out)
     # Help should not wait for papermill.
     from peta_viz.parameters import check_parameters  # noqa: PLC0415
     from peta_viz.pipeline import run_stages  # noqa: PLC0415
@@ -230,7 +232,11 @@ def run(
         parameters["truth"] = str(folder / TRUTH)
     with _in_options():
         check_images(**{name: parameters[name] for name in _SOURCE})
-    index = run_stages(out, parameters, fresh=fresh)
+    try:
+        index = run_stages(out, parameters, fresh=fresh)
+    except KeyboardInterrupt:
+        typer.echo("interrupted: the same command carries on from here", err=True)
+        raise
     typer.echo(f"report: {index}")
 
 
@@ -308,7 +314,8 @@ def audit(
 ) -> None:
     """List the labels that are most likely wrong, worst first, and show the first ones.
 
-    Listed are those that are wrong with a probability (p_wrong) of 10 % or more.
+    Listed are those that are wrong with a probability (p_wrong) of 10 % or more. Empty cells of a
+    table are taken for labels that nobody gave.
     """
     from peta_viz.quality.audit import group, read_source  # noqa: PLC0415
     from peta_viz.quality.pages import write_worst  # noqa: PLC0415
@@ -316,21 +323,30 @@ def audit(
     from peta_viz.quality.scores import LISTED  # noqa: PLC0415
 
     folder = out or Path("audit")
+    _refuse_file(folder)
+    labels, classes = _names(label_columns) or None, _names(class_columns) or None
     with _in_options():
         imageset = read_source(
             source,
             path=path_column,
-            labels=_names(label_columns) or None,
-            classes=_names(class_columns) or None,
+            labels=labels,
+            classes=classes,
             root=images_root,
         )
     if imageset is None:
         folder = out or source
         quality = quality_of_run(source)
     else:
-        _tell(imageset)
+        _tell(imageset, guessed=source.is_file() and labels is None and classes is None)
         group(imageset, folder, reid=reid, threshold=threshold)
         quality = quality_of_run(folder)
+    sizes = quality.components["size"]
+    several = sizes[sizes > 1]
+    typer.echo(
+        f"{counted(len(several), 'component')} of two and more images, with "
+        f"{counted(int(several.sum()), 'image')}; {counted(int((sizes == 1).sum()), 'image')} "
+        "like no other"
+    )
     table, page = write_worst(quality, folder, count=count, shown=shown)
     worst = quality.worst(count, least=LISTED)
     if worst.empty:
@@ -338,6 +354,8 @@ def audit(
     else:
         for row in quality.expect_wrong(worst).itertuples():
             typer.echo(f"of the first {row.first:,} about {row.wrong:.0f} are wrong")
+        if quality.caution:
+            typer.echo(quality.caution)
     typer.echo(f"list: {table}")
     typer.echo(f"page: {page}")
 
@@ -445,6 +463,12 @@ def main() -> None:
         sys.exit(1)
 
 
+def _refuse_file(out: Path) -> None:
+    """Refuse a folder to write into that is a file."""
+    if out.is_file():
+        raise InvalidDataError("--out", [f"{out} is a file: name a folder"])
+
+
 @contextmanager
 def _in_options() -> Iterator[None]:
     """Say what is wrong with a source in the names of the command's options."""
@@ -459,15 +483,31 @@ def _in_options() -> Iterator[None]:
         raise InvalidDataError(error.what, list(map(spelt, error.problems))) from error
 
 
-def _tell(imageset: "ImageSet") -> None:
-    """Say what was read, guessed columns among it, and which images cannot be read."""
-    heads = ", ".join(f"{head.name} ({len(head.labels)})" for head in imageset.heads)
-    typer.echo(f"{counted(len(imageset), 'image')}; heads, with how many labels: {heads}", err=True)
+def _tell(imageset: "ImageSet", *, guessed: bool) -> None:
+    """Say what was read, and which images cannot be read."""
+    typer.echo(f"{counted(len(imageset), 'image')}, and of each:", err=True)
+    for head in imageset.heads:
+        if head.kind == "exclusive":
+            names = [label.removeprefix(f"{head.name}=") for label in head.labels]
+            typer.echo(f"  {head.name}: one of {_first_of(names)}", err=True)
+        else:
+            typer.echo(f"  yes or no: {_first_of(head.labels)}", err=True)
+    if guessed:
+        typer.echo(
+            "these columns were guessed; name those that are labels with --label-columns (yes or "
+            "no) and --class-columns, and leave out the others",
+            err=True,
+        )
     lost = imageset.images.loc[imageset.images["problem"] != "", "problem"]
-    for image_id, problem in lost.head(5).items():
+    for image_id, problem in lost.head(_FIRST).items():
         typer.echo(f"cannot be read: {image_id}: {problem}", err=True)
-    if len(lost) > 5:  # noqa: PLR2004
-        typer.echo(f"and {len(lost) - 5:,} more", err=True)
+    if len(lost) > _FIRST:
+        typer.echo(f"and {len(lost) - _FIRST:,} more", err=True)
+
+
+def _first_of(names: Sequence[str]) -> str:
+    more = len(names) - _FIRST
+    return ", ".join(names[:_FIRST]) + (f" and {more:,} more" if more > 0 else "")
 
 
 def _check_engine(parameters: dict[str, Any]) -> None:

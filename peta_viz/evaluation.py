@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from peta_viz.training.data import Targets
 
 HEADLINE = "2 and more"
+FEW = 10  # fewer components have no interval worth telling
 SIZES: Mapping[str, Callable[["pd.Series[int]"], "pd.Series[bool]"]] = {
     HEADLINE: lambda size: size >= 2,  # noqa: PLR2004
     "all": lambda size: size >= 1,
@@ -246,7 +247,10 @@ def headline(
 def headline_words(
     scores: pd.DataFrame, component_size: str = HEADLINE, metric: Metric = "macro_f1"
 ) -> pd.DataFrame:
-    """Lay the experiments side by side as text, each score with its 95 % interval."""
+    """Lay the experiments side by side as text, each score with its 95 % interval.
+
+    Where fewer than `FEW` components are judged, their number stands in its place.
+    """
     chosen = choose(scores, component_size, metric)
     words = chosen.assign(value=_words(chosen, "value"))
     return _columns(words, ["head"], "experiment", "value")
@@ -256,6 +260,8 @@ def difference_words(
     differences: pd.DataFrame, component_size: str = HEADLINE, metric: Metric = "macro_f1"
 ) -> pd.DataFrame:
     """Lay the differences of experiments side by side as text, each with its 95 % interval.
+
+    Where fewer than `FEW` components are judged, their number stands in its place.
 
     Parameters
     ----------
@@ -293,9 +299,12 @@ def _columns(table: pd.DataFrame, index: list[str], columns: str, values: str) -
 
 def _words(table: pd.DataFrame, value: str) -> list[str]:
     sign = "+" if value == "difference" else ""
+    columns = [table[name] for name in (value, "low", "high", "components")]
     return [
         "–"
         if pd.isna(middle)
+        else f"{middle:{sign}.3f} (of {count}: too few)".replace("-", "−")
+        if count < FEW
         else f"{middle:{sign}.3f} ({low:{sign}.3f} to {high:{sign}.3f})".replace("-", "−")
-        for middle, low, high in zip(table[value], table["low"], table["high"], strict=True)
+        for middle, low, high, count in zip(*columns, strict=True)
     ]

@@ -10,7 +10,7 @@ import pandas as pd
 from nbconvert import HTMLExporter
 
 from peta_viz.errors import InvalidDataError
-from peta_viz.evaluation import difference_words, headline_words, read_scores
+from peta_viz.evaluation import FEW, choose, difference_words, headline_words, read_scores
 from peta_viz.files import is_file, write_text
 from peta_viz.imageset import ImageSet
 from peta_viz.markup import POLICY, templates
@@ -127,6 +127,9 @@ def write_index(
             table_columns=["head", *table.columns],
             table_rows=[list(row) for row in table.itertuples()],
             seeds=int(scores["seeds"].max()),
+            judged=int(choose(scores)["components"].max()),
+            few=FEW,
+            wrong=components["wrong_labels"].sum() if "wrong_labels" in components else None,
             truth=pd.read_csv(truth, index_col=["strategy", "level"])
             if parameters.get("truth") and truth.is_file()
             else None,

@@ -119,12 +119,29 @@ def check_images(
         missing=missing,
     )
     if all(header_problem(name) for name in read.files):
-        first = read.files[0]
-        words = (
-            f"none of its {len(read.files):,} images can be read, such as {first} "
-            f"({header_problem(first)}): paths start at images_root=…, or else where the table is"
-        )
-        raise InvalidDataError("the table", [words])
+        raise _none_can_be_read(read.files, header_problem(read.files[0]))
+
+
+def refuse_unreadable(imageset: ImageSet) -> None:
+    """Refuse a set none of whose images can be read.
+
+    Raises
+    ------
+    InvalidDataError
+        With the first one, why, and where paths start.
+
+    """
+    problems = imageset.images["problem"]
+    if (problems != "").all():
+        raise _none_can_be_read(imageset.images["path"].tolist(), problems.iloc[0])
+
+
+def _none_can_be_read(files: Sequence[str], problem: str) -> InvalidDataError:
+    words = (
+        f"none of its {len(files):,} images can be read, such as {files[0]} "
+        f"({problem}): paths start at images_root=…, or else where the table is"
+    )
+    return InvalidDataError("the table", [words])
 
 
 def _refuse_both(root: str | None, table: str | None) -> None:

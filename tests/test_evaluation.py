@@ -212,7 +212,9 @@ def test_scores_are_told_in_words(scores):
         ("2 and more", "smaller", "all"),
         ("2 and more", "all", "CUHK"),
     ]
-    assert by_slice["A"].iloc[3] == "0.500 (0.250 to 0.750)"
+    assert by_slice["A"].iloc[3] == "0.500 (of 9: too few)"
+    scores["components"] = 10
+    assert slice_words(scores, "sex")["A"].iloc[3] == "0.500 (0.250 to 0.750)"
 
 
 def test_differences_have_a_sign(scores):
@@ -221,6 +223,8 @@ def test_differences_have_a_sign(scores):
     words = difference_words(found)
     assert words.columns.tolist() == ["B − D", "A − D"]
     assert words.loc["sex"].tolist() == ["+0.812 (+0.750 to +0.875)", "−0.500 (−0.250 to +0.750)"]
+    few = difference_words(found.assign(components=2))
+    assert few.loc["sex"].tolist() == ["+0.812 (of 2: too few)", "−0.500 (of 2: too few)"]
 
 
 def test_scores_are_read_as_they_were_written(scores, tmp_path):

@@ -71,6 +71,21 @@ def test_the_index_tells_the_main_figures(run_folder):
     assert "Compared with the planted errors" in page
 
 
+def test_the_index_says_where_too_few_components_are_judged(run_folder, tmp_path):
+    page = (run_folder / "index.html").read_text()
+    wrong = pd.read_parquet(run_folder / "components.parquet")["wrong_labels"].sum()
+    assert f"<b>{wrong:,.0f}</b>labels expected to be wrong" in page
+    assert "So few components" not in page
+    shutil.copytree(run_folder, tmp_path / "run")
+    for name in ("experiments", "differences"):
+        table = read_scores(tmp_path / "run" / f"{name}.csv").assign(components=2)
+        table.to_csv(tmp_path / "run" / f"{name}.csv", index=False)
+    page = write_index(tmp_path / "run", parameters={}, seconds={}).read_text()
+    assert "over its 2 components of two and more images" in page
+    assert "So few components tell nothing" in page
+    assert "(of 2: too few)" in page
+
+
 def test_the_index_escapes_what_the_run_was_told(run_folder, tmp_path):
     evil = "<script>alert(1)</script>"
     for name in ("images", "labels", "components", "cleaning"):

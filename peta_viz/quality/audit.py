@@ -16,7 +16,7 @@ from peta_viz.parquet import read_frame
 from peta_viz.peta import read_peta
 from peta_viz.quality.reading import keep_vectors, quality_of_run
 from peta_viz.quality.scores import LabelQuality
-from peta_viz.sources import guess_columns, read_table
+from peta_viz.sources import guess_columns, read_table, refuse_unreadable
 from peta_viz.widgets.curator import Curator
 
 
@@ -166,7 +166,7 @@ def read_source(
         path = path or found[0]
         if labels is None and classes is None:
             labels, classes = found[1:]
-    return ImageSet.from_frame(
+    imageset = ImageSet.from_frame(
         data,
         path=path,
         labels=labels or (),
@@ -174,3 +174,5 @@ def read_source(
         root=root,
         missing="unknown",
     )
+    refuse_unreadable(imageset)
+    return imageset

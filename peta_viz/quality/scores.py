@@ -16,6 +16,7 @@ from peta_viz.links import Links, nearest_pairs, normalised
 from peta_viz.quality.annotators import Annotators, Evidence
 from peta_viz.quality.context import Context, Floats, Mask, Rows
 from peta_viz.quality.copies import mates, same_thing
+from peta_viz.rules import counted
 
 NEIGHBOURS = 20
 EVEN = 0.5  # a label is likelier right than wrong from here on
@@ -24,6 +25,7 @@ _FIT_ROWS = 20_000  # images that error rates and the context are estimated from
 _BLOCK = 20_000  # images at a time
 _SHARPNESS = 4  # neighbours count by this power of their similarity
 _LITTLE = 1e-3
+_SCARCE = 0.1  # fewer images with near-copies are too few to judge the rest by
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,6 +136,18 @@ class LabelQuality:
     def doubted(self) -> Mask:
         """Which labels are likelier wrong than right: bool, shape ``(images, labels)``."""
         return np.asarray(self.scores.to_numpy() < EVEN)
+
+    @property
+    def caution(self) -> str:
+        """What to say of the scores where hardly any image has a near-copy; else nothing."""
+        having = int((np.diff(self.copies.indptr) > 0).sum())
+        if having >= _SCARCE * len(self.imageset):
+            return ""
+        return (
+            f"{having:,} of {counted(len(self.imageset), 'image')} have a near-copy: these "
+            "probabilities rest on other labels and looks alone, and are often too high. A "
+            "re-identification network (--reid) finds more near-copies of persons"
+        )
 
     @cached_property
     def copies(self) -> csr_array:

@@ -1,3 +1,4 @@
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -88,7 +89,10 @@ def test_the_command_lists_and_shows_them(table, tmp_path):
     out = tmp_path / "found"
     said = run_cli("audit", tmp_path / "own.csv", "--out", out, "--count", "5", "--shown", "2")
     assert f"page: {out / 'worst_labels.html'}" in said.stdout
-    assert "images; heads, with how many labels: " in said.stderr
+    assert "images, and of each:\n  yes or no: hat" in said.stderr
+    assert "these columns were guessed" in said.stderr
+    assert re.search(r"\d+ components of two and more images, with \d+ images; ", said.stdout)
+    assert "have a near-copy" not in said.stdout
     assert f"cannot be read: {lost.name}: the file is empty" in said.stderr
     listed = pd.read_csv(out / "worst_labels.csv")
     assert 1 <= len(listed) <= 5
@@ -103,6 +107,25 @@ def test_the_command_lists_and_shows_them(table, tmp_path):
     assert "<b>bag" not in page
     assert "http" not in page.replace("http-equiv", "")
     assert "data:image/jpeg;base64," in page
+
+
+def test_a_table_away_from_its_images_is_refused_before_any_work(table, tmp_path):
+    moved = tmp_path / "elsewhere"
+    moved.mkdir()
+    table.to_csv(moved / "own.csv", index=False)
+    with pytest.raises(InvalidDataError, match=r"none of its \d+ images can be read, such as "):
+        peta_viz.audit(moved / "own.csv", folder=tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_file_is_no_folder_to_write_into(table, tmp_path):
+    file = tmp_path / "own.csv"
+    table.to_csv(file, index=False)
+    done = run_cli("audit", file, "--out", file, check=False)
+    assert done.returncode == 1
+    assert f"{file} is a file: name a folder" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert pd.read_csv(file).shape == table.shape
 
 
 def test_what_cannot_be_guessed_is_asked_for(table, tmp_path):
@@ -143,17 +166,19 @@ def test_images_are_read_from_wherever_they_are(table, make_set, tmp_path):
     of_file = read_source(tmp_path / "own.csv")  # paths start where the file is
     assert of_file.labels.columns.tolist() == guessed
     assert (of_file.images["problem"] == "").all()
-    elsewhere = read_source(tmp_path / "own.csv", root=tmp_path / "run")
-    assert (elsewhere.images["problem"] == "the file does not exist").all()
+    with pytest.raises(InvalidDataError, match=r"run/.* \(the file does not exist\): paths start"):
+        read_source(tmp_path / "own.csv", root=tmp_path / "run")
     named = read_source(table, path="file", labels=["hat"], root=tmp_path)
     assert named.labels.columns.tolist() == ["hat"]
     assert (named.images["problem"] == "").all()
-    assert read_source(table, labels=["hat"]).images["path"].tolist() == table["file"].tolist()
-    assert read_source(table, classes=["colour"]).labels.columns.tolist() == guessed[2:]
-    assert read_source(table, path="file").labels.columns.tolist() == guessed
+    here = {"root": tmp_path}
+    assert read_source(table, classes=["colour"], **here).labels.columns.tolist() == guessed[2:]
+    assert read_source(table, path="file", **here).labels.columns.tolist() == guessed
+    full = table.assign(file=[str(tmp_path / name) for name in table["file"]])
+    assert read_source(full, labels=["hat"]).images["path"].tolist() == full["file"].tolist()
     table["hat"] = table["hat"].astype(object)
     table.loc[0, "hat"] = None
-    assert read_source(table).known["hat"].tolist() == [False] + [True] * 47
+    assert read_source(table, **here).known["hat"].tolist() == [False] + [True] * 47
     with pytest.raises(InvalidDataError, match="is not the PETA release"):
         read_source(tmp_path)
 

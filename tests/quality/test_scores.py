@@ -351,6 +351,13 @@ def test_one_wrong_photo_of_a_mug_does_not_make_the_others_doubtful(seed, tmp_pa
     assert (found["score"] < EVEN).mean() >= 0.9
 
 
+def test_where_hardly_any_image_has_a_near_copy_it_is_said(planted):
+    imageset, _, vectors = planted
+    assert label_quality(imageset, vectors).caution == ""
+    alone = label_quality(image_set(imageset.labels.to_numpy(), np.arange(len(imageset))))
+    assert alone.caution.startswith(f"0 of {len(imageset)} images have a near-copy")
+
+
 def test_the_context_is_told_where_no_copy_is():
     _, labels, _ = world(people=300, per_person=1)
     quality = label_quality(image_set(labels, np.arange(300)))
