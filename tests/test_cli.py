@@ -1,4 +1,7 @@
 import re
+import signal
+import subprocess
+import sys
 
 import pandas as pd
 import pytest
@@ -111,6 +114,29 @@ def test_an_audit_tells_mistakes_in_the_names_of_its_options(shoes, tmp_path):
     error = CliRunner().invoke(app, ["audit", str(tmp_path / "shoes.csv")]).exception
     assert "no column looks like image files: name it with --path-column" in str(error)
     assert "name them with --label-columns or --class-columns" in str(error)
+
+
+@pytest.mark.parametrize("command", [["run"], ["audit", "own.csv"]])
+def test_a_file_is_no_folder_to_write_into(command, tmp_path):
+    (tmp_path / "file").write_text("mine")
+    done = run_cli(*command, "--out", tmp_path / "file", check=False)
+    assert done.returncode == 1
+    assert f"{tmp_path / 'file'} is a file: name a folder" in done.stderr
+    assert (tmp_path / "file").read_text() == "mine"
+
+
+def test_an_interrupted_run_says_how_it_goes_on(tmp_path):
+    command = [sys.executable, "-m", "peta_viz", "run", "--out", str(tmp_path / "out")]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    said = []
+    for line in process.stderr:
+        said.append(line)
+        if "01_components" in line:
+            process.send_signal(signal.SIGINT)
+            break
+    said.append(process.communicate(timeout=600)[1])
+    assert process.returncode != 0
+    assert "interrupted: the same command carries on from here" in "".join(said)
 
 
 def test_sample_prints_where_it_is(tmp_path):
