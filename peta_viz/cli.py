@@ -354,8 +354,8 @@ def audit(
     else:
         for row in quality.expect_wrong(worst).itertuples():
             typer.echo(f"of the first {row.first:,} about {row.wrong:.0f} are wrong")
-        if quality.caution:
-            typer.echo(quality.caution)
+        for words in filter(None, (quality.counting, quality.caution)):
+            typer.echo(words)
     typer.echo(f"list: {table}")
     typer.echo(f"page: {page}")
 

@@ -60,6 +60,7 @@ def write_worst(
             least=LISTED,
             more=len(worst) == count,
             table=WORST_FILE,
+            counting=quality.counting,
             caution=quality.caution if len(worst) else "",
             estimates=quality.expect_wrong(worst).to_dict("records"),
             findings=_findings(quality, worst.head(shown)),

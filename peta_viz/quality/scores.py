@@ -138,6 +138,12 @@ class LabelQuality:
         return np.asarray(self.scores.to_numpy() < EVEN)
 
     @property
+    def counting(self) -> str:
+        """What to say of how wrong labels are counted where a class can be taken for another."""
+        exclusive = any(head.kind == "exclusive" for head in self.imageset.heads)
+        return "a class taken for another counts as two wrong labels" if exclusive else ""
+
+    @property
     def caution(self) -> str:
         """What to say of the scores where hardly any image has a near-copy; else nothing."""
         having = int((np.diff(self.copies.indptr) > 0).sum())

@@ -93,6 +93,7 @@ def test_the_command_lists_and_shows_them(table, tmp_path):
     assert "these columns were guessed" in said.stderr
     assert re.search(r"\d+ components of two and more images, with \d+ images; ", said.stdout)
     assert "have a near-copy" not in said.stdout
+    assert "a class taken for another counts as two wrong labels" in said.stdout
     assert f"cannot be read: {lost.name}: the file is empty" in said.stderr
     listed = pd.read_csv(out / "worst_labels.csv")
     assert 1 <= len(listed) <= 5
@@ -103,6 +104,7 @@ def test_the_command_lists_and_shows_them(table, tmp_path):
     ]
     assert listed["reason"].iloc[0] == "all of 3 near-copies have it"
     page = (out / "worst_labels.html").read_text()
+    assert "a class taken for another counts as two wrong labels" in page
     assert page.count('class="finding"') == min(2, listed["image_id"].nunique())
     assert "<b>bag" not in page
     assert "http" not in page.replace("http-equiv", "")
