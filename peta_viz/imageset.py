@@ -22,6 +22,7 @@ from peta_viz.tables import filled_text, id_problems, in_words, read_rows
 
 HeadKind = Literal["exclusive", "multiple"]
 
+_UNWRITTEN = "Oc"  # kinds of columns that Parquet may not hold: objects and complex numbers
 IMAGE_COLUMNS = ("path", "subset", "person_id", "width", "height")
 
 
@@ -173,7 +174,7 @@ class ImageSet:
         images = images.join(inspect_headers(images["path"]))
         others = [c for c in frame.columns if c not in {*read.named, *images.columns}]
         extra = frame[others].set_axis(index)
-        mixed = [name for name in extra.columns if pd.api.types.is_object_dtype(extra[name])]
+        mixed = [name for name in extra.columns if extra[name].dtype.kind in _UNWRITTEN]
         images = images.join(extra.assign(**{name: in_words(extra[name]) for name in mixed}))
         if heads is None:
             heads = [Head("labels", read.labels)] if read.labels else []

@@ -293,3 +293,9 @@ def test_columns_of_one_name_or_of_none_that_can_be_written_are_named(table):
     made = ImageSet.from_frame(numbered, path="file", labels=["cat", 6])
     assert made.labels.columns.tolist() == ["cat", "6"]
     assert made.images["5"].tolist() == [1, 2, 2]
+
+
+def test_complex_numbers_are_kept_as_text(table, tmp_path):
+    made = ImageSet.from_frame(table.assign(z=[1j, 2, 0]), path="file", labels=["cat"])
+    made.to_parquet(tmp_path)
+    assert ImageSet.from_parquet(tmp_path).images["z"].tolist() == ["1j", "(2+0j)", "0j"]
