@@ -141,6 +141,11 @@ class Desk:
                 return number
         return len(self.order)
 
+    def coming(self) -> list[int]:
+        """Return the queue without what this person has settled."""
+        done = self._standing.by(self.person).done
+        return [component for component in self.order if component not in done]
+
     def do(self, what: str, content: Mapping[str, Any]) -> str:
         """Do what the front end asks for; returns what was done, in words.
 
