@@ -13,6 +13,7 @@ from peta_viz.imageset import ImageSet
 from peta_viz.parquet import checked_schema, read_frame, told
 from peta_viz.peta import peta_summary, read_peta
 from peta_viz.tables import in_words, is_yes_no, read_rows, resolve_paths
+from peta_viz.words import counted
 
 
 def read_images(
@@ -121,7 +122,7 @@ def check_images(
     if all(header_problem(name) for name in read.files):
         first = read.files[0]
         words = (
-            f"none of its {len(read.files):,} images can be read, such as {first} "
+            f"none of its {counted(len(read.files), 'image')} can be read, such as {first} "
             f"({header_problem(first)}): paths start at images_root=…, or else where the table is"
         )
         raise InvalidDataError("the table", [words])
@@ -222,7 +223,7 @@ def find_images(
         if name not in frame
     ]
     problems = problems or [
-        f"column {name!r} is empty in {int(frame[name].isna().sum())} rows"
+        f"column {name!r} is empty in {counted(int(frame[name].isna().sum()), 'row')}"
         for name in wanted
         if frame[name].isna().any()
     ]

@@ -17,6 +17,7 @@ from peta_viz.errors import InvalidDataError
 from peta_viz.fetching import is_url, local_path
 from peta_viz.origin import Mask, Origin, words_of
 from peta_viz.rules import TEXT, shown
+from peta_viz.words import counted
 
 _YES, _NO = ("yes", "y", "true", "t", "1"), ("no", "n", "false", "f", "0")
 _ANSWERS = ", ".join(map("/".join, zip(_YES, _NO, strict=True)))
@@ -104,7 +105,8 @@ def read_rows(
     problems += bad
     if missing == "error" and not known.to_numpy().all():
         problems += [
-            f"column {column!r} has {count} empty cells: fill them, drop the rows, "
+            f"column {column!r} has {counted(count, 'empty cell')}: fill what is empty, drop the "
+            "rows, "
             'or give missing="unknown" if nobody gave that label'
             for column, count in _empty_cells(frame, [*labels, *classes])
         ]
@@ -140,14 +142,14 @@ def id_problems(ids: "pd.Series[Any]", column: str) -> list[str]:
     """Say what keeps a column from naming rows: it has to hold texts, each once."""
     problems = []
     if ids.isna().any():
-        problems.append(f"{column} is empty in {int(ids.isna().sum())} rows")
+        problems.append(f"{column} is empty in {counted(int(ids.isna().sum()), 'row')}")
     if not is_text(ids) and not all(isinstance(value, str) for value in ids.dropna()):
         problems.append(f"{column} must be text")
     if is_text(ids) and pc.count_distinct(pa.array(ids.array), mode="all").as_py() == len(ids):
         return problems
     repeated = ids[ids.duplicated()].unique()
     if len(repeated):
-        many = "1 value repeats" if len(repeated) == 1 else f"{len(repeated)} values repeat"
+        many = counted(len(repeated), "value repeats", "values repeat")
         problems.append(f"{column} must be unique, but {many}, such as {repeated[0]!r}")
     return problems
 
@@ -180,7 +182,8 @@ def _frame_problems(
     if twice.size:
         return problems
     if path in frame.columns and frame[path].isna().any():
-        problems.append(f"column {path!r} is empty in {int(frame[path].isna().sum())} rows")
+        empty = int(frame[path].isna().sum())
+        problems.append(f"column {path!r} is empty in {counted(empty, 'row')}")
     for column in dict.fromkeys(name for name in texts if name in frame.columns):
         odd = frame[column][~_is_wordy(frame[column])]
         if len(odd):

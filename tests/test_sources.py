@@ -92,7 +92,7 @@ def test_mistakes_in_a_table_to_predict_are_told(table):
     with pytest.raises(InvalidDataError, match="there is no such file"):
         find_images(table.with_name("gone.csv"))
     pd.DataFrame({"path": ["../a.png", None]}).to_csv(table.with_name("u.csv"), index=False)
-    with pytest.raises(InvalidDataError, match="column 'path' is empty in 1 rows"):
+    with pytest.raises(InvalidDataError, match="column 'path' is empty in 1 row"):
         find_images(table.with_name("u.csv"))
     pd.DataFrame({"path": ["../a.png"]}).to_csv(table.with_name("u.csv"), index=False)
     with pytest.raises(InvalidDataError, match=r"'\.\./a\.png' leads out of the folder"):

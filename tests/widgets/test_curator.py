@@ -490,7 +490,7 @@ def test_a_report_shows_what_is_not_decided_yet(sit):
     assert "more components" not in before
     first = talk.curator.still(most=1).html
     assert "component 1<" not in first
-    assert "1 more component" in first
+    assert "1 more component is not shown" in first
     assert "<img" in talk.curator._repr_mimebundle_()[0]["text/html"]
     talk.act("accept")
     after = talk.curator.still().html
