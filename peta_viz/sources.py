@@ -12,7 +12,7 @@ from peta_viz.images import EXTENSIONS, header_problem
 from peta_viz.imageset import ImageSet
 from peta_viz.parquet import checked_schema, read_frame, told
 from peta_viz.peta import peta_summary, read_peta
-from peta_viz.tables import in_words, is_yes_no, read_rows, resolve_paths
+from peta_viz.tables import in_words, is_yes_no, meant, read_rows, resolve_paths
 from peta_viz.words import counted
 
 
@@ -218,7 +218,8 @@ def find_images(
     frame = read_table(source, [path_column, component_column])
     wanted = [name for name in (path_column, component_column) if name is not None]
     problems = [
-        f"there is no column {name!r}; the columns are {', '.join(map(repr, frame.columns))}"
+        f"there is no column {name!r}{meant(name, frame.columns)}; "
+        f"the columns are {', '.join(map(repr, frame.columns))}"
         for name in wanted
         if name not in frame
     ]
@@ -271,7 +272,9 @@ def _column_names(file: Path) -> list[str]:
 
 def _is_parquet(file: Path) -> bool:
     if file.suffix.lower() not in (".csv", ".parquet"):
-        raise InvalidDataError(str(file), ["a table is one of .csv, .parquet"])
+        raise InvalidDataError(
+            str(file), ["a table is one of .csv, .parquet: save it as CSV (UTF-8, commas)"]
+        )
     return file.suffix.lower() == ".parquet"
 
 

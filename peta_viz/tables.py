@@ -2,9 +2,10 @@
 
 import numbers
 import os.path
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal
 
@@ -169,7 +170,7 @@ def _frame_problems(
     classes: Sequence[str],
 ) -> list[str]:
     problems = [
-        f"{role}=…: there is no column {column!r}; "
+        f"{role}=…: there is no column {column!r}{meant(column, frame.columns)}; "
         f"the columns are {', '.join(map(repr, frame.columns))}"
         for role, named in roles.items()
         for column in dict.fromkeys(named)
@@ -189,7 +190,7 @@ def _frame_problems(
         if len(odd):
             problems.append(
                 f"column {column!r} must hold text, but has {shown(odd.iloc[0])} "
-                f"in row {odd.index[0]!r}"
+                f"in {_row(odd.index[0], frame)}"
             )
     if not labels and not classes:
         others = [str(column) for column in frame.columns if column != path]
@@ -198,6 +199,19 @@ def _frame_problems(
         words = f"; the columns are {', '.join(map(repr, frame.columns))}" if not problems else ""
         problems.append(f"no label is named (labels=… or classes=…){hint}{words}")
     return problems
+
+
+def meant(name: str, names: Iterable[str]) -> str:
+    """Ask whether the most similar of some names was meant, where one is similar."""
+    close = get_close_matches(str(name), [str(one) for one in names], n=1)
+    return f" (did you mean {close[0]!r}?)" if close else ""
+
+
+def _row(label: Any, frame: pd.DataFrame) -> str:
+    """Name a row: by its label, or as people count where nobody has labelled the rows."""
+    if isinstance(frame.index, pd.RangeIndex):
+        return f"row {frame.index.tolist().index(label) + 1} below the header"
+    return f"row {label!r}"
 
 
 def filled_text(column: "pd.Series[Any]", empty: "str | pd.Series[str]") -> "np.ndarray[Any, Any]":
@@ -304,7 +318,7 @@ def _label_matrices(
         if len(odd):
             problems.append(
                 f"column {column!r} must hold yes and no ({_ANSWERS}), "
-                f"but has {shown(odd.iloc[0])} in row {odd.index[0]!r}"
+                f"but has {shown(odd.iloc[0])} in {_row(odd.index[0], frame)}"
                 + (f" and {len(odd) - 1} more" if len(odd) > 1 else "")
                 + (
                     "; columns of class names go into classes=…"

@@ -87,6 +87,12 @@ def test_images_of_a_folder_or_a_table(table):
 
 
 def test_mistakes_in_a_table_to_predict_are_told(table):
+    with pytest.raises(
+        InvalidDataError, match=r"'fille' \(did you mean 'file'\?\); the columns are"
+    ):
+        find_images(table, path_column="fille")
+    with pytest.raises(InvalidDataError, match=r"save it as CSV \(UTF-8, commas\)"):
+        find_images(table.with_suffix(".xlsx"))
     with pytest.raises(InvalidDataError, match=r"no column 'path'; the columns are 'file', 'cat'"):
         find_images(table)
     with pytest.raises(InvalidDataError, match="there is no such file"):

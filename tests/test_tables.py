@@ -59,6 +59,13 @@ def test_every_problem_of_a_table_is_in_one_error(table):
     assert "column 'dog' has 1 empty cell:" in message
 
 
+def test_a_column_that_is_nearly_called_so_is_offered(table):
+    with pytest.raises(InvalidDataError) as caught:
+        ImageSet.from_frame(table, path="fiel", labels=["cat", "window"])
+    assert "no column 'fiel' (did you mean 'file'?); the columns" in str(caught.value)
+    assert "no column 'window'; the columns" in str(caught.value)
+
+
 def test_missing_columns_and_no_rows_are_told_together(table):
     with pytest.raises(InvalidDataError, match="no column 'picture'") as caught:
         ImageSet.from_frame(table.head(0), path="picture", labels=["cat", "bird"])
@@ -197,7 +204,7 @@ def test_words_for_yes_and_no_are_taken(table, kind):
     table["dog"] = pd.Series(["yes", "no", "yess"], dtype=kind)
     with pytest.raises(
         InvalidDataError,
-        match=r"column 'dog' .* 'yess' in row 2; columns of class names go into classes=…$",
+        match=r"'yess' in row 3 below the header; columns of class names go into classes=…$",
     ):
         ImageSet.from_frame(table, path="file", labels=["dog"])
 
@@ -278,7 +285,7 @@ def test_a_cell_that_is_no_text_and_no_yes_or_no_is_named(table, column, cell, t
         made.to_parquet(tmp_path)
         assert isinstance(ImageSet.from_parquet(tmp_path).images["extra"].iloc[1], str)
         return
-    with pytest.raises(InvalidDataError, match=f"column '{column}' must hold .* in row 1"):
+    with pytest.raises(InvalidDataError, match=f"column '{column}' must hold .* in row 2 below"):
         ImageSet.from_frame(odd, **options)
 
 
