@@ -19,6 +19,7 @@ from peta_viz.images import inspect_headers
 from peta_viz.parquet import checked_schema, read_frame, told
 from peta_viz.rules import shown
 from peta_viz.tables import filled_text, id_problems, in_words, read_rows
+from peta_viz.words import counted
 
 HeadKind = Literal["exclusive", "multiple"]
 
@@ -89,7 +90,8 @@ class ImageSet:
 
     def __repr__(self) -> str:
         return (
-            f"ImageSet({len(self)} images, {self.labels.shape[1]} labels, {len(self.heads)} heads)"
+            f"ImageSet({counted(len(self), 'image')}, {counted(self.labels.shape[1], 'label')}, "
+            f"{counted(len(self.heads), 'head')})"
         )
 
     @classmethod
@@ -199,7 +201,8 @@ class ImageSet:
             unknown = pd.Index(mask).difference(self.images.index)
             if len(unknown):
                 raise KeyError(
-                    f"{len(unknown)} ids are not in this image set, such as {unknown[0]!r}"
+                    f"{counted(len(unknown), 'id is', 'ids are')} not in this image set, "
+                    f"such as {unknown[0]!r}"
                 )
             mask = self.images.index.isin(mask)
         return replace(
@@ -344,7 +347,9 @@ def _table_problems(imageset: ImageSet) -> list[str]:
     elif not problems:
         count = np.count_nonzero(labels.to_numpy() > known.to_numpy())
         if count:
-            problems.append(f"{count} cells are true in labels and False in known")
+            problems.append(
+                f"{counted(count, 'cell is', 'cells are')} true in labels and False in known"
+            )
     return problems
 
 
@@ -361,7 +366,9 @@ def _head_problems(imageset: ImageSet) -> list[str]:
                 f"head {head.name!r} has the kind {head.kind!r}, not exclusive or multiple"
             )
         if len(head.labels) < (2 if head.kind == "exclusive" else 1):
-            problems.append(f"head {head.name!r} ({head.kind}) has {len(head.labels)} labels")
+            problems.append(
+                f"head {head.name!r} ({head.kind}) has {counted(len(head.labels), 'label')}"
+            )
         for label in head.labels:
             if label not in imageset.labels.columns:
                 problems.append(f"head {head.name!r} names the label {label!r}, which is not there")

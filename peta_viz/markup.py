@@ -6,6 +6,8 @@ from functools import cache
 import jinja2
 import pandas as pd
 
+from peta_viz.words import counted
+
 # A page may show what it carries and nothing else: no request leaves the file, no script runs.
 POLICY = (
     "default-src 'none'; img-src data:; style-src 'unsafe-inline'; font-src data:; "
@@ -26,12 +28,14 @@ class Still:
 @cache
 def templates() -> jinja2.Environment:
     """Return the package's templates; every value in them is escaped."""
-    return jinja2.Environment(
+    environment = jinja2.Environment(
         loader=jinja2.PackageLoader("peta_viz"),
         autoescape=True,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["counted"] = counted
+    return environment
 
 
 def page(title: str, words: str, table: pd.DataFrame, still: Still) -> str:

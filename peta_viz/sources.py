@@ -12,7 +12,8 @@ from peta_viz.images import EXTENSIONS, header_problem
 from peta_viz.imageset import ImageSet
 from peta_viz.parquet import checked_schema, read_frame, told
 from peta_viz.peta import peta_summary, read_peta
-from peta_viz.tables import in_words, is_yes_no, read_rows, resolve_paths
+from peta_viz.tables import in_words, is_yes_no, meant, read_rows, resolve_paths
+from peta_viz.words import counted
 
 
 def read_images(
@@ -138,7 +139,7 @@ def refuse_unreadable(imageset: ImageSet) -> None:
 
 def _none_can_be_read(files: Sequence[str], problem: str) -> InvalidDataError:
     words = (
-        f"none of its {len(files):,} images can be read, such as {files[0]} "
+        f"none of its {counted(len(files), 'image')} can be read, such as {files[0]} "
         f"({problem}): paths start at images_root=…, or else where the table is"
     )
     return InvalidDataError("the table", [words])
@@ -234,12 +235,13 @@ def find_images(
     frame = read_table(source, [path_column, component_column])
     wanted = [name for name in (path_column, component_column) if name is not None]
     problems = [
-        f"there is no column {name!r}; the columns are {', '.join(map(repr, frame.columns))}"
+        f"there is no column {name!r}{meant(name, frame.columns)}; "
+        f"the columns are {', '.join(map(repr, frame.columns))}"
         for name in wanted
         if name not in frame
     ]
     problems = problems or [
-        f"column {name!r} is empty in {int(frame[name].isna().sum())} rows"
+        f"column {name!r} is empty in {counted(int(frame[name].isna().sum()), 'row')}"
         for name in wanted
         if frame[name].isna().any()
     ]
@@ -287,7 +289,9 @@ def _column_names(file: Path) -> list[str]:
 
 def _is_parquet(file: Path) -> bool:
     if file.suffix.lower() not in (".csv", ".parquet"):
-        raise InvalidDataError(str(file), ["a table is one of .csv, .parquet"])
+        raise InvalidDataError(
+            str(file), ["a table is one of .csv, .parquet: save it as CSV (UTF-8, commas)"]
+        )
     return file.suffix.lower() == ".parquet"
 
 

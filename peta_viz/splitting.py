@@ -11,6 +11,7 @@ from peta_viz.agreement import component_ids
 from peta_viz.errors import InvalidDataError, LeakError
 from peta_viz.imageset import ImageSet
 from peta_viz.links import connect
+from peta_viz.words import counted
 
 
 class UnevenSplitWarning(UserWarning):
@@ -162,9 +163,10 @@ def split(
     unit = units(imageset, near)
     count = int(unit.max()) + 1
     if count < len(shares):
+        of = counted(count, "unit")
         raise InvalidDataError(
             "the split",
-            [f"{count} units cannot be split into {len(shares)}: the threshold may be too low"],
+            [f"{of} cannot be split into {len(shares)}: the threshold may be too low"],
         )
     sizes = np.bincount(unit, minlength=count)
     ids = component_ids(imageset)

@@ -4,7 +4,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor, wait
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from peta_viz.agreement import LabelCounts, count_labels
@@ -60,7 +59,7 @@ def show_components(
     chosen = components.head(most_components)
     left_out += len(components) - len(chosen)
     if not len(chosen):
-        return Still("<p>There is no such component.</p>")
+        return Still("<p>There is no component to show.</p>")
     shown = imageset.subset(imageset.images["component_id"].isin(chosen.index))
     first = shown.images.groupby("component_id", sort=False).head(most_images)
     come = _fetched(first["path"], thumb_px)
@@ -69,7 +68,7 @@ def show_components(
     spent, rows = 0, []
     for number, row in chosen.iterrows():
         pictures = []
-        images = members.get_group(number)
+        images, disagreement = members.get_group(number), row.get("disagreement")
         for image_id, image in images.head(most_images).iterrows():
             if spent > byte_budget:
                 break
@@ -80,7 +79,7 @@ def show_components(
                 "id": number,
                 "size": len(images),
                 "more": len(images) - len(pictures),
-                "disagreement": row.get("disagreement", np.nan),
+                "disagreement": None if pd.isna(disagreement) else disagreement,
                 "flags": [name.removeprefix(_FLAG) for name in _flags(row)],
                 "note": (notes or {}).get(number, ""),
                 "contested": _contested(counts, number),

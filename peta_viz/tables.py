@@ -2,9 +2,10 @@
 
 import numbers
 import os.path
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal
 
@@ -17,6 +18,7 @@ from peta_viz.errors import InvalidDataError
 from peta_viz.fetching import is_url, local_path
 from peta_viz.origin import Mask, Origin, words_of
 from peta_viz.rules import TEXT, shown
+from peta_viz.words import counted
 
 _YES, _NO = ("yes", "y", "true", "t", "1"), ("no", "n", "false", "f", "0")
 _ANSWERS = ", ".join(map("/".join, zip(_YES, _NO, strict=True)))
@@ -104,7 +106,8 @@ def read_rows(
     problems += bad
     if missing == "error" and not known.to_numpy().all():
         problems += [
-            f"column {column!r} has {count} empty cells: fill them, drop the rows, "
+            f"column {column!r} has {counted(count, 'empty cell')}: fill what is empty, drop the "
+            "rows, "
             'or give missing="unknown" if nobody gave that label'
             for column, count in _empty_cells(frame, [*labels, *classes])
         ]
@@ -140,14 +143,14 @@ def id_problems(ids: "pd.Series[Any]", column: str) -> list[str]:
     """Say what keeps a column from naming rows: it has to hold texts, each once."""
     problems = []
     if ids.isna().any():
-        problems.append(f"{column} is empty in {int(ids.isna().sum())} rows")
+        problems.append(f"{column} is empty in {counted(int(ids.isna().sum()), 'row')}")
     if not is_text(ids) and not all(isinstance(value, str) for value in ids.dropna()):
         problems.append(f"{column} must be text")
     if is_text(ids) and pc.count_distinct(pa.array(ids.array), mode="all").as_py() == len(ids):
         return problems
     repeated = ids[ids.duplicated()].unique()
     if len(repeated):
-        many = "1 value repeats" if len(repeated) == 1 else f"{len(repeated)} values repeat"
+        many = counted(len(repeated), "value repeats", "values repeat")
         problems.append(f"{column} must be unique, but {many}, such as {repeated[0]!r}")
     return problems
 
@@ -167,7 +170,7 @@ def _frame_problems(
     classes: Sequence[str],
 ) -> list[str]:
     problems = [
-        f"{role}=…: there is no column {column!r}; "
+        f"{role}=…: there is no column {column!r}{meant(column, frame.columns)}; "
         f"the columns are {', '.join(map(repr, frame.columns))}"
         for role, named in roles.items()
         for column in dict.fromkeys(named)
@@ -180,13 +183,14 @@ def _frame_problems(
     if twice.size:
         return problems
     if path in frame.columns and frame[path].isna().any():
-        problems.append(f"column {path!r} is empty in {int(frame[path].isna().sum())} rows")
+        empty = int(frame[path].isna().sum())
+        problems.append(f"column {path!r} is empty in {counted(empty, 'row')}")
     for column in dict.fromkeys(name for name in texts if name in frame.columns):
         odd = frame[column][~_is_wordy(frame[column])]
         if len(odd):
             problems.append(
                 f"column {column!r} must hold text, but has {shown(odd.iloc[0])} "
-                f"in row {odd.index[0]!r}"
+                f"in {_row(odd.index[0], frame)}"
             )
     if not labels and not classes:
         others = [str(column) for column in frame.columns if column != path]
@@ -195,6 +199,19 @@ def _frame_problems(
         words = f"; the columns are {', '.join(map(repr, frame.columns))}" if not problems else ""
         problems.append(f"no label is named (labels=… or classes=…){hint}{words}")
     return problems
+
+
+def meant(name: str, names: Iterable[str]) -> str:
+    """Ask whether the most similar of some names was meant, where one is similar."""
+    close = get_close_matches(str(name), [str(one) for one in names], n=1)
+    return f" (did you mean {close[0]!r}?)" if close else ""
+
+
+def _row(label: Any, frame: pd.DataFrame) -> str:
+    """Name a row: by its label, or as people count where nobody has labelled the rows."""
+    if isinstance(frame.index, pd.RangeIndex):
+        return f"row {frame.index.tolist().index(label) + 1} below the header"
+    return f"row {label!r}"
 
 
 def filled_text(column: "pd.Series[Any]", empty: "str | pd.Series[str]") -> "np.ndarray[Any, Any]":
@@ -301,7 +318,7 @@ def _label_matrices(
         if len(odd):
             problems.append(
                 f"column {column!r} must hold yes and no ({_ANSWERS}), "
-                f"but has {shown(odd.iloc[0])} in row {odd.index[0]!r}"
+                f"but has {shown(odd.iloc[0])} in {_row(odd.index[0], frame)}"
                 + (f" and {len(odd) - 1} more" if len(odd) > 1 else "")
                 + (
                     "; columns of class names go into classes=…"

@@ -29,7 +29,7 @@ def test_validation_lists_what_is_wrong_with_the_parts(make_set):
         "two heads are named 'h'",
         "names the label 'nose', which is not there",
         "label 'x' is in two heads",
-        "head 'h' (exclusive) has 1 labels",
+        "head 'h' (exclusive) has 1 label",
     ):
         assert words in message
         assert words in str(caught.value)
@@ -37,7 +37,7 @@ def test_validation_lists_what_is_wrong_with_the_parts(make_set):
 
 def test_a_label_that_is_not_known_cannot_be_true(make_set):
     made = make_set({"a": "x", "b": "y"})
-    with pytest.raises(InvalidDataError, match="1 cells are true in labels and False in known"):
+    with pytest.raises(InvalidDataError, match="1 cell is true in labels and False in known"):
         made.with_labels(made.labels, made.known & ~made.labels.assign(y=False))
 
 
@@ -72,7 +72,7 @@ def test_subset_takes_a_mask_or_ids_and_keeps_the_order(make_set):
     assert made.subset(iter(["c", "a"])).images.index.tolist() == ["a", "c"]
     assert made.subset(made.labels["x"]).labels.index.tolist() == ["a", "c"]
     assert made.subset(made.labels["x"].to_numpy()).known.index.tolist() == ["a", "c"]
-    with pytest.raises(KeyError, match="1 ids are not in this image set, such as 'z'"):
+    with pytest.raises(KeyError, match="1 id is not in this image set, such as 'z'"):
         made.subset(["a", "z"])
 
 
@@ -93,7 +93,7 @@ def test_rows_are_taken_by_number_and_in_that_order(make_set):
     assert made.images.index.tolist() == ["c", "a"]
     assert made.labels["x"].tolist() == [True, True]
     assert made.known["y"].tolist() == [False, True]
-    assert repr(made) == "ImageSet(2 images, 3 labels, 1 heads)"
+    assert repr(made) == "ImageSet(2 images, 3 labels, 1 head)"
 
 
 def test_columns_are_added_to_a_copy(make_set):
@@ -113,7 +113,7 @@ def test_a_short_mask_leaves_out_what_it_does_not_name(make_set):
 @pytest.mark.parametrize(
     ("heads", "words"),
     [
-        ([Head("h", ("x",), "exclusive")], r"head 'h' \(exclusive\) has 1 labels"),
+        ([Head("h", ("x",), "exclusive")], r"head 'h' \(exclusive\) has 1 label"),
         ([Head("h", (), "multiple")], r"head 'h' \(multiple\) has 0 labels"),
         ([Head("h", ("x", "y"), "any")], "head 'h' has the kind 'any', not exclusive or multiple"),
         ([Head("g", ("x",)), Head("h", ("x",))], "label 'x' is in two heads, 'g' and 'h'"),
@@ -140,7 +140,7 @@ def test_ids_are_text_and_none_is_empty_or_twice(make_set):
         return caught.value.problems
 
     assert problems([1, 2]) == ("image_id must be text",)
-    assert problems(["a", None])[0] == "image_id is empty in 1 rows"
+    assert problems(["a", None])[0] == "image_id is empty in 1 row"
     repeated = "image_id must be unique, but 1 value repeats, such as 'a'"
     assert problems(["a", "a"]) == (repeated,)
     assert problems(pd.Index(["a", "a"], dtype="object")) == (repeated,)

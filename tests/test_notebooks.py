@@ -47,3 +47,11 @@ def test_its_form(notebook):
         for node in ast.walk(ast.parse("".join(cell["source"]))):
             assert not isinstance(node, ast.FunctionDef | ast.ClassDef)
     assert notebook.stat().st_size < 20_000
+
+
+@pytest.mark.parametrize(
+    "notebook", [n for n in NOTEBOOKS if n.stem != "04_experiments"], ids=lambda path: path.stem
+)
+def test_its_words_fit_any_images(notebook):
+    for word in ("CUHK", "PETA's", "persons", "pedestrian"):
+        assert word not in notebook.read_text()

@@ -60,6 +60,19 @@ def test_the_run_folder_holds_what_is_promised(run_folder):
     assert {"disagreement", "is_bad_component_std_80"} <= set(components.columns)
 
 
+def test_the_page_of_decisions_says_what_there_is_not_yet_and_what_to_decide(run_folder):
+    page = (run_folder / "reports" / "05_curation.html").read_text()
+    for words in (
+        "Nobody has decided anything yet",
+        "No decision has changed anything yet",
+        "No two people have decided about the same contested component",
+        "No drawn component was decided blindly yet",
+    ):
+        assert words in page
+    assert page.count('class="pvs-component"') == 6
+    assert "data:image/jpeg" in page
+
+
 def test_train_and_validation_share_no_unit(run_folder):
     images = ImageSet.from_parquet(run_folder).images
     for column in ("component_id", "person_id"):

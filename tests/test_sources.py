@@ -87,12 +87,18 @@ def test_images_of_a_folder_or_a_table(table):
 
 
 def test_mistakes_in_a_table_to_predict_are_told(table):
+    with pytest.raises(
+        InvalidDataError, match=r"'fille' \(did you mean 'file'\?\); the columns are"
+    ):
+        find_images(table, path_column="fille")
+    with pytest.raises(InvalidDataError, match=r"save it as CSV \(UTF-8, commas\)"):
+        find_images(table.with_suffix(".xlsx"))
     with pytest.raises(InvalidDataError, match=r"no column 'path'; the columns are 'file', 'cat'"):
         find_images(table)
     with pytest.raises(InvalidDataError, match="there is no such file"):
         find_images(table.with_name("gone.csv"))
     pd.DataFrame({"path": ["../a.png", None]}).to_csv(table.with_name("u.csv"), index=False)
-    with pytest.raises(InvalidDataError, match="column 'path' is empty in 1 rows"):
+    with pytest.raises(InvalidDataError, match="column 'path' is empty in 1 row"):
         find_images(table.with_name("u.csv"))
     pd.DataFrame({"path": ["../a.png"]}).to_csv(table.with_name("u.csv"), index=False)
     with pytest.raises(InvalidDataError, match=r"'\.\./a\.png' leads out of the folder"):

@@ -56,7 +56,7 @@ def test_each_side_gets_its_share_of_multiple_components(make_set):
 
 def test_what_cannot_be_split_is_told(make_set):
     imageset = make_set({"a": "x", "b": "x"}, components=[0, 0])
-    with pytest.raises(InvalidDataError, match="1 units cannot be split into 3"):
+    with pytest.raises(InvalidDataError, match="1 unit cannot be split into 3"):
         split(imageset)
     with pytest.raises(InvalidDataError, match="must add up to 1"):
         split(imageset, shares={"train": 0.5, "test": 0.4})

@@ -55,8 +55,16 @@ def test_it_says_what_it_leaves_out(imageset, components):
     assert short.count("<img") == 1
 
 
+def test_of_what_was_not_measured_nothing_is_said(imageset, components):
+    assert "disagreement" in show_components(imageset, components[["disagreement"]]).html
+    for unmeasured in (components[[]], components[["disagreement"]] * float("nan")):
+        html = show_components(imageset, unmeasured).html
+        assert html.count("<img") > 0
+        assert "disagreement" not in html
+
+
 def test_nothing_to_show_is_said(imageset, components):
-    assert "no such component" in show_components(imageset, components.head(0)).html
+    assert "no component to show" in show_components(imageset, components.head(0)).html
 
 
 def test_servers_that_do_not_answer_do_not_hold_it_up(make_set, write_image, monkeypatch):

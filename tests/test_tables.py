@@ -55,8 +55,15 @@ def test_every_problem_of_a_table_is_in_one_error(table):
         "column 'cat' must hold yes and no (yes/no, y/n, true/false, t/f, 1/0), but has 'maybe'"
         in message
     )
-    assert "column 'cat' has 1 empty cells" in message
-    assert "column 'dog' has 1 empty cells" in message
+    assert "column 'cat' has 1 empty cell:" in message
+    assert "column 'dog' has 1 empty cell:" in message
+
+
+def test_a_column_that_is_nearly_called_so_is_offered(table):
+    with pytest.raises(InvalidDataError) as caught:
+        ImageSet.from_frame(table, path="fiel", labels=["cat", "window"])
+    assert "no column 'fiel' (did you mean 'file'?); the columns" in str(caught.value)
+    assert "no column 'window'; the columns" in str(caught.value)
 
 
 def test_missing_columns_and_no_rows_are_told_together(table):
@@ -142,7 +149,7 @@ def test_unreadable_images_are_kept_with_a_reason(table, tmp_path):
 
 def test_empty_paths_and_columns_of_one_name_are_told(table):
     table.loc[1, "file"] = None
-    with pytest.raises(InvalidDataError, match="column 'file' is empty in 1 rows"):
+    with pytest.raises(InvalidDataError, match="column 'file' is empty in 1 row"):
         ImageSet.from_frame(table, path="file", labels=["cat"])
     doubled = pd.concat([table, table[["cat"]]], axis=1)
     with pytest.raises(InvalidDataError, match="more than one column 'cat'"):
@@ -192,12 +199,12 @@ def test_words_for_yes_and_no_are_taken(table, kind):
         made = ImageSet.from_frame(table, path="file", labels=["dog"], missing="unknown")
         assert made.labels["dog"].tolist() == [True, False, False]
         assert made.known["dog"].tolist() == [True, True, False]
-        with pytest.raises(InvalidDataError, match="column 'dog' has 1 empty cells"):
+        with pytest.raises(InvalidDataError, match="column 'dog' has 1 empty cell:"):
             ImageSet.from_frame(table, path="file", labels=["dog"])
     table["dog"] = pd.Series(["yes", "no", "yess"], dtype=kind)
     with pytest.raises(
         InvalidDataError,
-        match=r"column 'dog' .* 'yess' in row 2; columns of class names go into classes=…$",
+        match=r"'yess' in row 3 below the header; columns of class names go into classes=…$",
     ):
         ImageSet.from_frame(table, path="file", labels=["dog"])
 
@@ -207,7 +214,7 @@ def test_empty_classes_are_unknown_or_a_mistake(table):
     with pytest.raises(InvalidDataError) as caught:
         ImageSet.from_frame(table, path="file", classes=["colour"])
     assert len(caught.value.problems) == 1
-    assert "column 'colour' has 1 empty cells" in caught.value.problems[0]
+    assert "column 'colour' has 1 empty cell:" in caught.value.problems[0]
     made = ImageSet.from_frame(table, path="file", classes=["colour"], missing="unknown")
     assert made.known["colour=red"].tolist() == [True, False, True]
     assert made.labels["colour=red"].tolist() == [True, False, False]
@@ -278,7 +285,7 @@ def test_a_cell_that_is_no_text_and_no_yes_or_no_is_named(table, column, cell, t
         made.to_parquet(tmp_path)
         assert isinstance(ImageSet.from_parquet(tmp_path).images["extra"].iloc[1], str)
         return
-    with pytest.raises(InvalidDataError, match=f"column '{column}' must hold .* in row 1"):
+    with pytest.raises(InvalidDataError, match=f"column '{column}' must hold .* in row 2 below"):
         ImageSet.from_frame(odd, **options)
 
 

@@ -29,6 +29,7 @@ from peta_viz.files import atomic
 from peta_viz.imageset import ImageSet
 from peta_viz.parquet import read_frame
 from peta_viz.sources import read_csv
+from peta_viz.words import counted
 
 Rows = np.ndarray[Any, np.dtype[np.int64]]
 COLUMNS = {
@@ -382,7 +383,10 @@ def _problems(table: pd.DataFrame) -> list[str]:
             problems.append(str(error))
     twice = changed.duplicated(["id", "image_id", "field", "label"])
     if twice.any():
-        problems.append(f"{int(twice.sum())} rows change a cell that their act changed before")
+        problems.append(
+            f"{counted(int(twice.sum()), 'row changes', 'rows change')} a cell that their act "
+            "changed before"
+        )
     return problems
 
 

@@ -16,7 +16,7 @@ from peta_viz.links import Links, nearest_pairs, normalised
 from peta_viz.quality.annotators import Annotators, Evidence
 from peta_viz.quality.context import Context, Floats, Mask, Rows
 from peta_viz.quality.copies import mates, same_thing
-from peta_viz.rules import counted
+from peta_viz.words import counted
 
 NEIGHBOURS = 20
 EVEN = 0.5  # a label is likelier right than wrong from here on
@@ -333,7 +333,9 @@ def _features(
         own = predictions.reindex(imageset.images.index)
         values = own.to_numpy(dtype=np.float32)
         if len(unknown):
-            problems.append(f"predictions have {len(unknown)} unknown labels, such as {unknown[0]}")
+            problems.append(
+                f"predictions have {counted(len(unknown), 'unknown label')}, such as {unknown[0]}"
+            )
         elif np.nanmin(values, initial=0) < 0 or np.nanmax(values, initial=0) > 1:
             problems.append("predictions must be probabilities, from 0 to 1")
         else:

@@ -15,6 +15,7 @@ from peta_viz.training.data import readable
 from peta_viz.training.loop import train
 from peta_viz.training.pixels import PixelStore
 from peta_viz.training.predict import predict
+from peta_viz.words import counted
 
 _VALIDATION_SHARE = 0.1
 
@@ -66,7 +67,8 @@ def out_of_fold(
     count = int(unit.max()) + 1
     if not 2 <= folds <= count // 2:  # noqa: PLR2004
         raise InvalidDataError(
-            "predicting out of fold", [f"{count} units cannot be dealt out to {folds} folds"]
+            "predicting out of fold",
+            [f"{counted(count, 'unit')} cannot be dealt out to {folds} folds"],
         )
     place = np.random.default_rng(config.seed).permutation(count)
     fold = (place % folds)[unit]

@@ -29,7 +29,7 @@ from peta_viz.training.losses import HeadTruth, total_loss
 from peta_viz.training.model import GroupNet
 from peta_viz.training.pixels import PixelStore, Values
 from peta_viz.training.predict import predict
-from peta_viz.training.progress import bar_fits, epoch_line
+from peta_viz.training.progress import bar_fits, epoch_line, titled
 from peta_viz.training.thresholds import best_thresholds, into_biases, move_thresholds
 
 
@@ -107,6 +107,7 @@ def train(
     *,
     pixels: PixelStore,
     name: str = "model",
+    part: str = "",
     hooks: Sequence[Hook] = (),
     device: str = "auto",
     progress: bool = True,
@@ -129,6 +130,9 @@ def train(
         The decoded images, all of `imageset` among them.
     name
         Shown beside the progress bar.
+    part
+        Which training of how many it is, in words such as "model 1 of 2": shown beside the name,
+        because a bar and the time left are of one training.
     hooks
         Called after each epoch. After an interruption the same epoch may be told twice.
     device
@@ -165,7 +169,7 @@ def train(
         history = _resume(folder / LAST, stamp, model, optimiser)
         per_epoch = int(side.targets.sizes.clip(upper=config.images_per_group).sum())
         with tqdm(
-            desc=name,
+            desc=titled(name, part),
             total=config.epochs * per_epoch,
             initial=len(history) * per_epoch,
             unit="image",
@@ -206,6 +210,7 @@ def train(
                         loss=loss,
                         images_per_s=speed,
                         left_s=each * (config.epochs - epoch - 1),
+                        part=part,
                     )
                     print(line, file=sys.stderr, flush=True)  # noqa: T201
                 told = Epoch(

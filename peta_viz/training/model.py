@@ -13,6 +13,7 @@ from peta_viz.errors import InvalidDataError, MissingPartError, in_a_line
 from peta_viz.files import is_file
 from peta_viz.imageset import Head
 from peta_viz.training.config import Stem
+from peta_viz.words import counted
 
 MEAN = (0.485, 0.456, 0.406)
 STD = (0.229, 0.224, 0.225)
@@ -161,6 +162,6 @@ def _trunk(weights: str | None) -> Any:
         ) from error
     absent = [name for name in missing if not name.startswith("classifier.")]
     if absent or unexpected:
-        problem = f"{len(absent)} tensors missing, {len(unexpected)} unknown"
+        problem = f"{counted(len(absent), 'tensor')} missing, {len(unexpected)} unknown"
         raise InvalidDataError(str(path), [f"it does not fit torchvision's MobileNetV2: {problem}"])
     return trunk

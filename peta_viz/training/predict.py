@@ -16,6 +16,7 @@ from peta_viz.training.checkpoints import load_model
 from peta_viz.training.data import Groups, Rows, Targets
 from peta_viz.training.model import GroupNet
 from peta_viz.training.pixels import Values
+from peta_viz.words import counted
 
 _BATCH = 64
 
@@ -140,7 +141,7 @@ def predict_files(
         own, _ = pd.factorize(np.array(components, dtype=object))
         if (own < 0).any():
             raise InvalidDataError(
-                "the components", [f"they are empty for {int((own < 0).sum())} images"]
+                "the components", [f"they are empty for {counted(int((own < 0).sum()), 'image')}"]
             )
     model, config, heads = load_model(checkpoint)
     problems = np.array(problems_of(paths), dtype=object)

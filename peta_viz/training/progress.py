@@ -17,8 +17,20 @@ def bar_fits() -> bool:
     return sys.stderr.isatty() or type(sys.stderr).__module__.startswith("ipykernel")
 
 
+def titled(name: str, part: str) -> str:
+    """Return the name of a training, and which of how many it is where that is told."""
+    return f"{name} ({part})" if part else name
+
+
 def epoch_line(
-    name: str, epoch: int, epochs: int, *, loss: float, images_per_s: float, left_s: float
+    name: str,
+    epoch: int,
+    epochs: int,
+    *,
+    loss: float,
+    images_per_s: float,
+    left_s: float,
+    part: str = "",
 ) -> str:
     """Write what a person wants to know after an epoch.
 
@@ -34,8 +46,11 @@ def epoch_line(
         How fast it trained, in images per second.
     left_s
         How long the other epochs will take, in seconds.
+    part
+        Which training of how many it is, in words.
 
     """
-    left = f"{tqdm.format_interval(left_s)} left" if epoch < epochs else "done"
+    whole = f"{tqdm.format_interval(left_s)} left" + (" of this model" if part else "")
+    left = whole if epoch < epochs else "done"
     speed = f"{images_per_s:,.0f} images/s"
-    return f"{name}: epoch {epoch} of {epochs}, loss {loss:.3f}, {speed}, {left}"
+    return f"{titled(name, part)}: epoch {epoch} of {epochs}, loss {loss:.3f}, {speed}, {left}"

@@ -15,6 +15,7 @@ from peta_viz.errors import InvalidDataError
 from peta_viz.grouping import group_rows, number_components
 from peta_viz.imageset import ImageSet
 from peta_viz.links import Links
+from peta_viz.words import counted
 
 Rows = np.ndarray[Any, np.dtype[np.int64]]
 Mask = np.ndarray[Any, np.dtype[np.bool_]]
@@ -83,7 +84,9 @@ class Catalogue:
             imageset = imageset.with_columns(component_id=np.arange(len(imageset)))
         empty = int(imageset.images["component_id"].isna().sum())
         if empty:
-            raise InvalidDataError("the image set", [f"component_id is empty in {empty} rows"])
+            raise InvalidDataError(
+                "the image set", [f"component_id is empty in {counted(empty, 'row')}"]
+            )
         codes, ids = number_components(imageset.images["component_id"])
         if components is None:
             rows = measure_components(imageset) if grouped else _singletons(ids)

@@ -18,6 +18,7 @@ from peta_viz.widgets.matrices import ORDERS, Cell, CellNotes, Matrices, Questio
 from peta_viz.widgets.matrix_stills import show_confusion
 from peta_viz.widgets.modules import css, javascript
 from peta_viz.widgets.refusing import Refusing
+from peta_viz.words import counted
 
 _ASKED = ("experiment", "against", "head", "rates", "component_size", "image_size", "order")
 
@@ -197,4 +198,5 @@ def _title(question: Question, cell: Cell, count: int) -> str:
     if question.against:
         who = f"in {question.experiment} or in {question.against}, not in both"
     about = f"{cell.label}: " if cell.label else ""
-    return f"{about}true {cell.true}, predicted {cell.predicted} ({who}): {count:,} components"
+    of = counted(count, "component")
+    return f"{about}true {cell.true}, predicted {cell.predicted} ({who}): {of}"

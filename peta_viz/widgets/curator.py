@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import traitlets
 
@@ -24,10 +25,14 @@ from peta_viz.errors import (
 from peta_viz.imageset import ImageSet
 from peta_viz.links import Links
 from peta_viz.markup import Still, templates
+from peta_viz.stills import show_components
 from peta_viz.widgets.answering import LARGE_PX, Answering, Reply, integer, wanted_rows
 from peta_viz.widgets.catalogue import Catalogue
 from peta_viz.widgets.desk import Desk
 from peta_viz.widgets.modules import css, javascript
+
+_STILL_ROWS = 6
+_STILL_BYTES = 600_000
 
 
 class Curator(Answering):
@@ -134,8 +139,19 @@ class Curator(Answering):
         """The id of the component that is shown, or None at the end of the queue."""
         return self._desk.component
 
-    def still(self) -> Still:
-        """Return what was decided so far as HTML that needs no kernel."""
+    def still(self, *, byte_budget: int = 4_000_000, most: int = 12) -> Still:
+        """Return what was decided so far, and what comes next, as HTML that needs no kernel.
+
+        Parameters
+        ----------
+        byte_budget
+            Pictures stop where the HTML would grow larger; it says what it leaves out.
+        most
+            How many components are shown, the first of the queue that are not settled.
+
+        """
+        with self._lock:
+            coming = self._desk.coming()
         summary = self.decisions.summary()
         columns = [column for column in summary.columns if summary[column].any()]
         html = (
@@ -148,10 +164,24 @@ class Curator(Answering):
                 rows=[(person, row[columns].tolist()) for person, row in summary.iterrows()],
             )
         )
-        return Still(html)
+        return Still(html + self._pictures_of(coming, most, byte_budget) if coming else html)
+
+    def _pictures_of(self, coming: list[int], most: int, byte_budget: int) -> str:
+        catalogue = self._desk.catalogue
+        first = catalogue.components.loc[coming[:most]]
+        ids = catalogue.imageset.images["component_id"]
+        return show_components(
+            catalogue.imageset.take(np.flatnonzero(ids.isin(first.index))),
+            # Flags and scores would lead the eye of whoever is to decide blindly.
+            first[[]] if self._desk.blind else first,
+            most_components=most,
+            left_out=len(coming) - len(first),
+            byte_budget=byte_budget,
+            title="Not decided yet, with the raw labels; decide in JupyterLab",
+        ).html
 
     def _small_still(self) -> Still:
-        return self.still()
+        return self.still(byte_budget=_STILL_BYTES, most=_STILL_ROWS)
 
     def _path(self, row: int) -> str:
         return str(self._desk.catalogue.imageset.images["path"].iloc[row])

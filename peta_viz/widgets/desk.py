@@ -20,6 +20,7 @@ from peta_viz.widgets.answering import a_text, all_rows
 from peta_viz.widgets.catalogue import Catalogue
 from peta_viz.widgets.doubts import Doubts
 from peta_viz.widgets.rows import text
+from peta_viz.words import counted
 
 _RECENT = 1_000  # entries in which one looks for what others have just done
 _SAID = {
@@ -140,6 +141,11 @@ class Desk:
             if self.order[number] not in done:
                 return number
         return len(self.order)
+
+    def coming(self) -> list[int]:
+        """Return the queue without what this person has settled."""
+        done = self._standing.by(self.person).done
+        return [component for component in self.order if component not in done]
 
     def do(self, what: str, content: Mapping[str, Any]) -> str:
         """Do what the front end asks for; returns what was done, in words.
@@ -423,13 +429,13 @@ def described(entry: Entry) -> str:
     words = _SAID[act.kind]
     if act.kind in ("relabel", "accept"):
         labels = sorted({cell.label for cell in cells})
-        what = labels[0] if len(labels) == 1 else f"{len(labels)} labels"
-        words += f" ({what}, {_count(images)})" if cells else " (nothing to change)"
+        what = labels[0] if len(labels) == 1 else counted(len(labels), "label")
+        words += f" ({what}, {counted(images, 'image')})" if cells else " (nothing to change)"
     elif act.kind == "mark":
         names = [change.cell.label for change in act.changes if change.after == YES]
         words = f"marked {names[0]}" if names else "took a mark away"
     elif act.kind != "note":
-        words += f" {_count(images)}"
+        words += f" {counted(images, 'image')}"
     return f"component {act.component_id}: {words}"
 
 
@@ -470,10 +476,6 @@ def _only(chosen: list[str]) -> str:
     return chosen[0]
 
 
-def _count(images: int) -> str:
-    return "1 image" if images == 1 else f"{images} images"
-
-
 def _states(case: Case, column: int) -> str:
     return "".join(
         "?" if not known else "y" if carried else "n"
@@ -493,7 +495,10 @@ def _checked(queue: pd.DataFrame, catalogue: Catalogue) -> pd.DataFrame:
     else:
         lost = [n for n in queue["component_id"] if n not in catalogue.components.index]
         if lost:
-            problems.append(f"{len(lost)} components are not there, such as {lost[0]!r}")
+            problems.append(
+                f"{counted(len(lost), 'component is', 'components are')} not there, "
+                f"such as {lost[0]!r}"
+            )
         if queue["component_id"].duplicated().any():
             problems.append("it names a component more than once")
     if problems:

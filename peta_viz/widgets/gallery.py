@@ -205,7 +205,7 @@ class Gallery(Answering):
             notes = {catalogue.components.index[code]: shelf.note(code) for code in codes}
         # Outside the lock: reading pictures must not hold up the filters.
         if not len(rows) and not by_component:
-            return Still("<p>There is no such image.</p>")
+            return Still("<p>There is no image to show.</p>")
         some: dict[str, Any] = {"thumb_px": px, "byte_budget": byte_budget, "title": title}
         first = catalogue.imageset.take(rows) if len(rows) else catalogue.imageset
         if not by_component:

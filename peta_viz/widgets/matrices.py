@@ -356,12 +356,13 @@ def _cell(
         strength = value / (float(np.nanmax(np.abs(of), initial=0)) or 1)
     true, predicted = matrix.names[row], matrix.names[column]
     about = f"{matrix.label}: " if matrix.label else ""
+    of_what = "component" if abs(count) == 1 else "components"
     return {
         "text": share if rates else f"{count:{sign},}",
         "shade": 0.0 if np.isnan(strength) else round(float(strength), 3),
         "good": row == column,
         "count": count,
-        "words": f"{about}true {true}, predicted {predicted}: {count:{sign},} components ({share})",
+        "words": f"{about}true {true}, predicted {predicted}: {count:{sign},} {of_what} ({share})",
     }
 
 

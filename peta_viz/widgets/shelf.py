@@ -18,6 +18,7 @@ from peta_viz.widgets.filters import (
     image_order,
     result_names,
 )
+from peta_viz.words import counted
 
 View = Literal["components", "images", "pairs"]
 VIEWS: tuple[View, ...] = get_args(View)
@@ -226,16 +227,16 @@ class Shelf:
     def words(self) -> str:
         """Say what is on display."""
         sizes = self.shown.components["size"].to_numpy()
-        images = _of(self.count(), len(self.base), "images")
+        images = _of(self.count(), len(self.base), "image")
         if self.view == "pairs":
-            parts = [f"the {len(self.order):,} pairs nearest to {self.threshold:.3f}"]
+            parts = [f"the {counted(len(self.order), 'pair')} nearest to {self.threshold:.3f}"]
         elif self.view == "images":
             parts = [images]
         else:
             shown, multiple = sizes[self.order] > 1, sizes > 1
             parts = [
-                _of(int(shown.sum()), int(multiple.sum()), "components of two and more"),
-                _of(int((~shown).sum()), int((~multiple).sum()), "singletons"),
+                _of(int(shown.sum()), int(multiple.sum()), "component", " of two and more"),
+                _of(int((~shown).sum()), int((~multiple).sum()), "singleton"),
                 images,
             ]
         if self.changed:
@@ -279,5 +280,6 @@ class Shelf:
         return np.stack([links.first[pairs], links.second[pairs]], axis=1)
 
 
-def _of(shown: int, there: int, what: str) -> str:
-    return f"{shown:,} {what}" if shown == there else f"{shown:,} of {there:,} {what}"
+def _of(shown: int, there: int, one: str, rest: str = "") -> str:
+    part = "" if shown == there else f"{shown:,} of "
+    return f"{part}{counted(there, one)}{rest}"

@@ -183,7 +183,7 @@ def test_what_does_not_fit_is_said(planted):
     imageset, _, vectors = planted
     with pytest.raises(InvalidDataError, match=r"vectors must have the shape \(600, features\)"):
         label_quality(imageset, vectors[:-1])
-    with pytest.raises(InvalidDataError, match="1 unknown labels, such as cat"):
+    with pytest.raises(InvalidDataError, match="1 unknown label, such as cat"):
         label_quality(imageset, predictions=pd.DataFrame({"cat": [0.5]}, index=["i0"]))
     with pytest.raises(InvalidDataError, match="from 0 to 1"):
         label_quality(imageset, predictions=pd.DataFrame({"hat": [1.5]}, index=["i0"]))

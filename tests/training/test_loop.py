@@ -64,6 +64,14 @@ def test_without_a_terminal_there_is_a_line_per_epoch(task, tmp_path, capsys):
     assert capsys.readouterr().err == ""
 
 
+@pytest.mark.parametrize("terminal", [True, False])
+def test_one_of_several_trainings_says_which_it_is(task, tmp_path, capsys, monkeypatch, terminal):
+    monkeypatch.setattr(loop, "bar_fits", lambda: terminal)
+    once = replace(CONFIG, epochs=1)
+    train(task[0], once, tmp_path, pixels=_store(task), name="raw", part="model 1 of 2")
+    assert "raw (model 1 of 2): " in capsys.readouterr().err
+
+
 def test_the_same_seed_gives_the_same_history(task, tmp_path):
     one, two = _train(task, tmp_path / "1"), _train(task, tmp_path / "2")
     assert one.equals(two)

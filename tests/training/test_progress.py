@@ -40,3 +40,10 @@ def test_a_line_says_how_far_it_is(epoch, line):
     said = epoch_line("raw", epoch, 9, loss=0.25, images_per_s=1200.4, left_s=65)
     assert said == line
     assert EPOCH_LINE.match(said)
+
+
+def test_a_line_of_one_of_several_models_says_which_and_that_its_time_is_its_own():
+    said = epoch_line("raw", 3, 9, loss=0.25, images_per_s=9, left_s=65, part="model 1 of 2")
+    assert said.startswith("raw (model 1 of 2): epoch 3 of 9")
+    assert said.endswith("01:05 left of this model")
+    assert EPOCH_LINE.match(said)

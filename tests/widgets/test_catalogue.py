@@ -55,7 +55,7 @@ def test_texts_as_component_ids(make_set):
 
 def test_an_empty_component_id_is_refused(small):
     odd = small.with_columns(component_id=[10, 10, 10, None, 20, 30, 40])
-    with pytest.raises(InvalidDataError, match="component_id is empty in 1 rows"):
+    with pytest.raises(InvalidDataError, match="component_id is empty in 1 row"):
         Catalogue.of(odd)
 
 

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from peta_viz.agreement import Flag, flag_components, measure_components
 from peta_viz.curation.log import DecisionLog
 from peta_viz.errors import DecisionLogError, InvalidDataError
 from peta_viz.widgets.curator import Curator, who_am_i
@@ -479,6 +480,32 @@ def test_a_report_says_what_was_decided(sit):
     assert "1 of 2 components decided" in html
     assert "&lt;b&gt;Ada&lt;/b&gt;" in html
     assert "<b>Ada" not in html
+
+
+def test_a_report_shows_what_is_not_decided_yet(sit):
+    talk = sit()
+    before = talk.curator.still().html
+    assert before.count("component 0<") == before.count("component 1<") == 1
+    assert "<img" in before
+    assert "more components" not in before
+    first = talk.curator.still(most=1).html
+    assert "component 1<" not in first
+    assert "1 more component is not shown" in first
+    assert "<img" in talk.curator._repr_mimebundle_()[0]["text/html"]
+    talk.act("accept")
+    after = talk.curator.still().html
+    assert "component 0<" not in after
+    assert "component 1<" in after
+    talk.act("accept")
+    assert "<img" not in talk.curator.still().html
+
+
+@pytest.mark.parametrize("blind", [True, False])
+def test_a_report_of_a_blind_queue_has_neither_scores_nor_flags(sit, imageset, blind):
+    components = flag_components(measure_components(imageset), Flag("disagreement", absolute=0.01))
+    html = sit(components=components, blind=blind).curator.still().html
+    assert "component 0<" in html
+    assert ("disagreement" in html) is ('pvs-flag">' in html) is not blind
 
 
 def test_who_am_i(monkeypatch):

@@ -119,7 +119,7 @@ def test_words(shelf):
     arrange(shelf)
     made_at = f"{shelf.made_at:.3f}"
     assert shelf.words() == (
-        "1 components of two and more · 5 singletons · 7 images · "
+        "1 component of two and more · 5 singletons · 7 images · "
         f"at {made_at} they were 2: 0 merged from several, 4 are parts of one"
     )
     arrange(shelf, "pairs")
