@@ -95,8 +95,9 @@ def train_models(
     raw = readable(imageset)
     pixels = PixelStore.of(raw, config.height_px, config.width_px, cache=cache, progress=progress)
     sets = {"raw": raw, "cleaned": readable(cleaning.apply(imageset))}
-    histories = []
-    for seed in seeds or (config.seed,):
+    histories: list[pd.DataFrame] = []
+    planned = seeds or (config.seed,)
+    for seed in planned:
         for state, chosen in sets.items():
             name, settings = f"{state}/seed-{seed}", replace(config, seed=seed)
             own = Path(folder) / name
@@ -110,6 +111,7 @@ def train_models(
                 own,
                 pixels=pixels,
                 name=name,
+                part=f"model {len(histories) + 1} of {len(planned) * len(sets)}",
                 hooks=called,
                 progress=progress,
             )

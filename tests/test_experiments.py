@@ -156,6 +156,18 @@ def test_what_was_predicted_of_the_validation_side_is_kept(trained):
             assert "Content-Security-Policy" in page
 
 
+def test_models_say_which_of_how_many_is_trained(task, tmp_path, capsys):
+    config = TrainConfig(epochs=1, height_px=32, width_px=32, batch_size=4, weights=None)
+    train_models(task, clean(task, [LabelPruning()]), config, tmp_path, seeds=[0, 1])
+    lines = [line for line in capsys.readouterr().err.splitlines() if "epoch 1" in line]
+    assert [line.partition(":")[0] for line in lines] == [
+        "raw/seed-0 (model 1 of 4)",
+        "cleaned/seed-0 (model 2 of 4)",
+        "raw/seed-1 (model 3 of 4)",
+        "cleaned/seed-1 (model 4 of 4)",
+    ]
+
+
 def test_models_that_are_not_there_are_told(task, trained):
     cleaning, folder = trained
     (folder / "raw" / "seed-1" / "best.pt").unlink()

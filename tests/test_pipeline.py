@@ -137,7 +137,9 @@ def test_finished_stages_are_kept_and_changed_ones_done_again(run_folder, tmp_pa
     assert "03_training done" in people
     # No terminal is there: a line per epoch, and nothing of other bars.
     assert re.search(
-        r"^cleaned/seed-0: epoch 1 of 2, loss .* images/s, .* left$", people, re.MULTILINE
+        r"^cleaned/seed-0 \(model 2 of 2\): epoch 1 of 2, .* images/s, .* left of this model$",
+        people,
+        re.MULTILINE,
     )
     assert "decoding" not in people
 
