@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from peta_viz.errors import InvalidDataError, PetaVizError
-from peta_viz.rules import counted, shown
+from peta_viz.rules import shown
+from peta_viz.words import counted
 
 if TYPE_CHECKING:
     from peta_viz.imageset import ImageSet

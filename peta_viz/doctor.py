@@ -19,7 +19,7 @@ from typing import Literal
 
 from packaging.requirements import Requirement
 
-from peta_viz.rules import counted
+from peta_viz.words import counted
 
 State = Literal["good", "absent", "broken"]
 

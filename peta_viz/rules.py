@@ -97,11 +97,6 @@ def shown(value: Any) -> str:
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
 
 
-def counted(count: int, noun: str) -> str:
-    """Write how many there are, such as ``"1 image"`` or ``"1,000 images"``."""
-    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
-
-
 def _is_sound(text: str) -> bool:
     """Tell whether a text can be written in UTF-8, and name a file or column."""
     return "\0" not in text and not any("\ud800" <= sign <= "\udfff" for sign in text)

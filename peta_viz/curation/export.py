@@ -11,7 +11,7 @@ from peta_viz.curation.decisions import Decisions, part_id
 from peta_viz.files import atomic
 from peta_viz.imageset import IMAGE_COLUMNS, Head, ImageSet
 from peta_viz.origin import Origin, Word
-from peta_viz.rules import counted
+from peta_viz.words import counted
 
 LABELS_FILE = "corrected_labels.csv"
 CHANGES_FILE = "label_changes.csv"
