@@ -3,17 +3,20 @@
 import importlib.util
 import os
 import re
+import shutil
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, TextIO
 
 import pandas as pd
 
-from peta_viz.errors import InvalidDataError, MissingPartError
+from peta_viz.errors import InvalidDataError, MissingPartError, in_a_line
 from peta_viz.evaluation import choose
+from peta_viz.files import atomic
 
 if TYPE_CHECKING:
     from peta_viz.training.config import TrainConfig
@@ -96,10 +99,22 @@ class Tracker:
             )
         from mlflow import MlflowClient  # noqa: PLC0415 - it takes seconds to load
 
-        Path(folder).mkdir(parents=True, exist_ok=True)
-        self._client: Any = MlflowClient(tracking_uri(folder))
+        database = Path(folder) / DATABASE
+        try:
+            if not database.exists():
+                # MLflow makes its tables one by one: killed in the midst, it could not use them.
+                with TemporaryDirectory() as own, atomic(database) as partial:
+                    made = Path(own) / DATABASE
+                    MlflowClient(f"sqlite:///{made}").search_experiments()
+                    shutil.copyfile(made, partial)
+            self._client: Any = MlflowClient(tracking_uri(folder))
+            found = self._client.get_experiment_by_name(_EXPERIMENT)
+        except OSError:
+            raise
+        except Exception as error:  # whatever MLflow or SQLAlchemy say
+            words = f"MLflow cannot use it ({in_a_line(error)}): move it away, or use --no-track"
+            raise InvalidDataError(str(database), [words]) from error
         location = (Path(folder).absolute() / ARTEFACTS).as_uri()
-        found = self._client.get_experiment_by_name(_EXPERIMENT)
         if found and found.artifact_location != location:
             # The folder was moved, or comes from somebody: files are not written where it was.
             number = found.experiment_id

@@ -11,6 +11,7 @@ import pytest
 
 from peta_viz.errors import InvalidDataError, MissingPartError
 from peta_viz.tracking import (
+    DATABASE,
     CnvrgLines,
     OnlyLines,
     Tracker,
@@ -191,3 +192,27 @@ def test_a_folder_that_was_moved_writes_nothing_where_it_was(tmp_path, moved):
     assert (
         len(_client(place).search_experiments(filter_string="name LIKE 'peta-viz%'")) == moved + 1
     )
+
+
+def test_a_file_that_mlflow_made_half_of_never_has_the_name(tmp_path, monkeypatch):
+    import mlflow  # noqa: PLC0415
+
+    class Killed(BaseException):
+        pass
+
+    def search(_client):
+        assert not (tmp_path / DATABASE).exists()
+        raise Killed
+
+    monkeypatch.setattr(mlflow.MlflowClient, "search_experiments", search)
+    with pytest.raises(Killed):
+        Tracker(tmp_path)
+    monkeypatch.undo()
+    Tracker(tmp_path)
+    assert [file.name for file in tmp_path.iterdir()] == [DATABASE]
+
+
+def test_what_is_no_file_of_mlflow_is_told(tmp_path):
+    (tmp_path / DATABASE).write_bytes(b"something else, and long enough to be no SQLite file")
+    with pytest.raises(InvalidDataError, match=r"MLflow cannot use it .*use --no-track"):
+        Tracker(tmp_path)
