@@ -19,7 +19,7 @@ from nbclient.exceptions import DeadKernelError
 
 import peta_viz
 from peta_viz.curation.reading import decisions_of_run
-from peta_viz.errors import InvalidDataError, StageError
+from peta_viz.errors import InvalidDataError, StageError, in_a_line
 from peta_viz.evaluation import read_scores
 from peta_viz.files import alone, disk_told, write_text
 from peta_viz.parameters import check_parameters
@@ -52,6 +52,7 @@ class Stage:
     reads_decisions: bool = False
 
 
+_KERNEL_START_S = 600  # Jupyter would give up after a minute, too short on a busy machine
 _GONE = "not there"
 _INPUTS = ("root", "table", "reid", "weights", "truth", "curation")
 STAGES = (
@@ -221,6 +222,7 @@ def _run_stage(
             parameters=dict(parameters),
             kernel_name="python3",
             kernel_manager_class=_LocalKernelManager,
+            start_timeout=_KERNEL_START_S,
             progress_bar=False,
             cwd=str(running.parent),
             **streams,
@@ -238,6 +240,11 @@ def _run_stage(
             f"The notebook as far as it got: {running}\n"
             "Give the same command again to carry on."
         ) from None
+    except RuntimeError as error:  # what Jupyter says of a kernel that does not answer
+        raise StageError(
+            f"{stage.name} did not begin ({in_a_line(error)}): is the machine busy, or its clock "
+            "set? Give the same command again."
+        ) from error
     _refuse_changed(stage, before, _states(given))
     running.replace(finished)
     notebook_to_html(finished, out / "reports" / f"{stage.name}.html", title=stage.title)

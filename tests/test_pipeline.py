@@ -213,6 +213,12 @@ def test_a_failing_cell_is_shown_with_its_reason(tmp_path):
     assert said == ["01_components …"] * 2
 
 
+def test_a_kernel_that_does_not_answer_is_told(tmp_path, monkeypatch):
+    monkeypatch.setattr("peta_viz.pipeline._KERNEL_START_S", 0)
+    with pytest.raises(StageError, match="01_components did not begin"):
+        run_stages(tmp_path, {"root": str(tmp_path / "nowhere")}, say=lambda _: None)
+
+
 def test_two_runs_in_one_folder_are_refused(tmp_path):
     with alone(tmp_path, "run"), pytest.raises(BusyError, match="another run"):
         run_stages(tmp_path, {"root": "x"})
