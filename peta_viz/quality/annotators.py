@@ -7,7 +7,8 @@ import numpy as np
 
 from peta_viz.quality.context import Floats, Mask, Wide
 
-_ROUNDS = 25
+_ROUNDS = 25  # at most
+_SETTLED = 5e-5  # no error rate changes by more in a round
 # A label's own rates weigh against those of all labels as if it had been asked so often.
 _COMMON = 200.0
 _WEIGHTS = (0.25, 0.5, 0.75, 1.0)
@@ -112,8 +113,15 @@ class Annotators:
             lost, added = (wrong * no).sum(axis=0), (wrong * yes).sum(axis=0)
             true = yes.sum(axis=0) - added + lost
             false = no.sum(axis=0) - lost + added
-            found = cls(_shrunk(lost, true), _shrunk(added, false), independence)
+            last, found = found, cls(_shrunk(lost, true), _shrunk(added, false), independence)
+            if found.differs_from(last) < _SETTLED:
+                break
         return found
+
+    def differs_from(self, other: Self) -> float:
+        """Return by how much any error rate is another."""
+        pairs = ((self.missed, other.missed), (self.invented, other.invented))
+        return float(max(np.abs(one - two).max(initial=0) for one, two in pairs))
 
     def believe(self, evidence: Evidence) -> Floats:
         """Return how likely each label truly is, its own value left out: float32."""
