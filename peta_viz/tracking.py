@@ -6,7 +6,8 @@ import re
 import shutil
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -79,7 +80,8 @@ class Tracker:
     MissingPartError
         If MLflow is not installed.
     InvalidDataError
-        If the folder's path has a character that the address of a database cannot hold.
+        If the folder's path has a character that the address of a database cannot hold, or the file
+        cannot be used, then or later: it is none of MLflow's, or the disk is full.
 
     """
 
@@ -99,22 +101,21 @@ class Tracker:
             )
         from mlflow import MlflowClient  # noqa: PLC0415 - it takes seconds to load
 
-        database = Path(folder) / DATABASE
-        try:
-            if not database.exists():
-                # MLflow makes its tables one by one: killed in the midst, it could not use them.
-                with TemporaryDirectory() as own, atomic(database) as partial:
-                    made = Path(own) / DATABASE
-                    MlflowClient(f"sqlite:///{made}").search_experiments()
-                    shutil.copyfile(made, partial)
-            self._client: Any = MlflowClient(tracking_uri(folder))
-            found = self._client.get_experiment_by_name(_EXPERIMENT)
-        except OSError:
-            raise
-        except Exception as error:  # whatever MLflow or SQLAlchemy say
-            words = f"MLflow cannot use it ({in_a_line(error)}): move it away, or use --no-track"
-            raise InvalidDataError(str(database), [words]) from error
-        location = (Path(folder).absolute() / ARTEFACTS).as_uri()
+        self._database = Path(folder) / DATABASE
+        with self._told():
+            self._open(MlflowClient)
+
+    def _open(self, client: Any) -> None:
+        if not self._database.exists():
+            # MLflow makes its tables one by one: killed in the midst, it could not use them.
+            with TemporaryDirectory() as own, atomic(self._database) as partial:
+                made = Path(own) / DATABASE
+                client(f"sqlite:///{made}").search_experiments()
+                shutil.copyfile(made, partial)
+        folder = self._database.parent.absolute()
+        self._client: Any = client(tracking_uri(folder))
+        location = (folder / ARTEFACTS).as_uri()
+        found = self._client.get_experiment_by_name(_EXPERIMENT)
         if found and found.artifact_location != location:
             # The folder was moved, or comes from somebody: files are not written where it was.
             number = found.experiment_id
@@ -125,6 +126,20 @@ class Tracker:
             if found
             else self._client.create_experiment(_EXPERIMENT, artifact_location=location)
         )
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """Say that MLflow's file cannot be used, whatever MLflow or SQLAlchemy raise."""
+        try:
+            yield
+        except OSError:
+            raise
+        except Exception as error:
+            words = (
+                f"MLflow cannot use it ({in_a_line(error)}): mend that, or move the file away, or "
+                "use --no-track"
+            )
+            raise InvalidDataError(str(self._database), [words]) from error
 
     def hook(self, config: "TrainConfig") -> "Hook":
         """Return a hook that logs the settings and, after each epoch, the metrics of a training.
@@ -145,7 +160,11 @@ class Tracker:
             if epoch.number == epoch.epochs:
                 self._client.set_terminated(run)
 
-        return log
+        def log_told(epoch: "Epoch") -> None:
+            with self._told():
+                log(epoch)
+
+        return log_told
 
     def record(
         self, name: str, parameters: Mapping[str, Any], scores: pd.DataFrame, files: Sequence[Path]
@@ -169,6 +188,12 @@ class Tracker:
             MLflow's id of the run.
 
         """
+        with self._told():
+            return self._record(name, parameters, scores, files)
+
+    def _record(
+        self, name: str, parameters: Mapping[str, Any], scores: pd.DataFrame, files: Sequence[Path]
+    ) -> str:
         run = self._start(name, {}, parameters)
         whole = scores[(scores["image_size"] == "all") & (scores["source"] == "all")]
         whole = whole[whole["metric"] == "macro_f1"]

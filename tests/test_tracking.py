@@ -1,6 +1,7 @@
 import io
 import os
 import re
+import sqlite3
 import subprocess
 import sys
 from dataclasses import replace
@@ -216,3 +217,15 @@ def test_what_is_no_file_of_mlflow_is_told(tmp_path):
     (tmp_path / DATABASE).write_bytes(b"something else, and long enough to be no SQLite file")
     with pytest.raises(InvalidDataError, match=r"MLflow cannot use it .*use --no-track"):
         Tracker(tmp_path)
+
+
+def test_a_file_that_cannot_be_written_any_more_is_told(tmp_path):
+    tracker = Tracker(tmp_path)
+    columns = ["image_size", "source", "metric", "experiment", "component_size", "head", "value"]
+    scores = pd.DataFrame(columns=columns)
+    with sqlite3.connect(tmp_path / DATABASE) as database:
+        database.execute("DROP TABLE runs")
+    with pytest.raises(InvalidDataError, match=r"MLflow cannot use it .*no such table: runs"):
+        tracker.record("run", {}, scores, [])
+    with pytest.raises(InvalidDataError, match="MLflow cannot use it"):
+        tracker.hook(CONFIG)(_epoch(1))
