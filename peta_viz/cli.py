@@ -4,20 +4,17 @@ import os
 import re
 import shutil
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from peta_viz.errors import InvalidDataError, PetaVizError
 from peta_viz.rules import shown
 from peta_viz.words import counted
-
-if TYPE_CHECKING:
-    from peta_viz.imageset import ImageSet
 
 app = typer.Typer(
     help="See where the labels of near-identical images contradict each other, and clean them.",
@@ -40,7 +37,6 @@ _SOURCE = (
     *("root", "table", "path_column", "label_columns", "class_columns", "person_column"),
     *("images_root", "missing"),
 )
-_FIRST = 5  # of many
 _INPUT, _CLUSTER, _CLEAN, _TRAIN = "Input", "Clustering", "Cleaning", "Training"
 
 
@@ -318,7 +314,7 @@ def audit(
     Listed are those that are wrong with a probability (p_wrong) of 10 % or more. Empty cells of a
     table are taken for labels that nobody gave.
     """
-    from peta_viz.quality.audit import group, read_source  # noqa: PLC0415
+    from peta_viz.quality.audit import group, read_source, told  # noqa: PLC0415
     from peta_viz.quality.pages import write_worst  # noqa: PLC0415
     from peta_viz.quality.reading import quality_of_run  # noqa: PLC0415
     from peta_viz.quality.scores import LISTED  # noqa: PLC0415
@@ -338,7 +334,9 @@ def audit(
         folder = out or source
         quality = quality_of_run(source)
     else:
-        _tell(imageset, guessed=source.is_file() and labels is None and classes is None)
+        names = "--label-columns (yes or no) and --class-columns"
+        guessed = names if source.is_file() and labels is None and classes is None else ""
+        typer.echo("\n".join(told(imageset, guessed=guessed)), err=True)
         group(imageset, folder, reid=reid, threshold=threshold)
         quality = quality_of_run(folder)
     sizes = quality.components["size"]
@@ -482,33 +480,6 @@ def _in_options() -> Iterator[None]:
         yield
     except InvalidDataError as error:
         raise InvalidDataError(error.what, list(map(spelt, error.problems))) from error
-
-
-def _tell(imageset: "ImageSet", *, guessed: bool) -> None:
-    """Say what was read, and which images cannot be read."""
-    typer.echo(f"{counted(len(imageset), 'image')}, and of each:", err=True)
-    for head in imageset.heads:
-        if head.kind == "exclusive":
-            names = [label.removeprefix(f"{head.name}=") for label in head.labels]
-            typer.echo(f"  {head.name}: one of {_first_of(names)}", err=True)
-        else:
-            typer.echo(f"  yes or no: {_first_of(head.labels)}", err=True)
-    if guessed:
-        typer.echo(
-            "these columns were guessed; name those that are labels with --label-columns (yes or "
-            "no) and --class-columns, and leave out the others",
-            err=True,
-        )
-    lost = imageset.images.loc[imageset.images["problem"] != "", "problem"]
-    for image_id, problem in lost.head(_FIRST).items():
-        typer.echo(f"cannot be read: {image_id}: {problem}", err=True)
-    if len(lost) > _FIRST:
-        typer.echo(f"and {len(lost) - _FIRST:,} more", err=True)
-
-
-def _first_of(names: Sequence[str]) -> str:
-    more = len(names) - _FIRST
-    return ", ".join(names[:_FIRST]) + (f" and {more:,} more" if more > 0 else "")
 
 
 def _check_engine(parameters: dict[str, Any]) -> None:

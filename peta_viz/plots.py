@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from peta_viz.agreement import MEASURES, LabelCounts
-from peta_viz.evaluation import choose
+from peta_viz.evaluation import FEW, choose
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -81,7 +81,7 @@ def plot_experiments(scores: pd.DataFrame) -> Figure:
 
     `scores` is what `score_experiments` returns.
     """
-    chosen = choose(scores)
+    chosen = _without_few(choose(scores))
     heads = list(chosen["head"].unique())
     experiments = list(chosen["experiment"].unique())
     figure, axes = _axes(width=9, height=3.4)
@@ -98,12 +98,19 @@ def plot_experiments(scores: pd.DataFrame) -> Figure:
     return figure
 
 
+def _without_few(scores: pd.DataFrame) -> pd.DataFrame:
+    """Leave out the intervals of few components, which are not worth telling."""
+    return scores.assign(
+        **{name: scores[name].where(scores["components"] >= FEW) for name in ("low", "high")}
+    )
+
+
 def plot_differences(differences: pd.DataFrame) -> Figure:
     """Draw paired differences of macro F1 with intervals, one panel per pair of experiments.
 
     `differences` is what `compare_experiments` returns.
     """
-    chosen = choose(differences)
+    chosen = _without_few(choose(differences))
     pairs = list(chosen.groupby(["experiment", "against"], sort=False))
     figure, panels = plt.subplots(
         1,

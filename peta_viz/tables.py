@@ -86,6 +86,7 @@ def read_rows(
         raise InvalidDataError("the table", problems)
     frame = frame.set_axis(names, axis=1)
     # Columns of a table without a header are called by numbers.
+    labels, classes = ([one] if isinstance(one, str) else one for one in (labels, classes))
     path, labels, classes = str(path), list(map(str, labels)), list(map(str, classes))
     single = {"image_id": image_id, "subset": subset, "person_id": person_id}
     roles = {"path": [path], "classes": classes}
@@ -132,7 +133,7 @@ def read_rows(
         origin=Origin(
             columns=names,
             path=path,
-            root=None if root is None else str(Path(root).absolute()),
+            root=None if root is None else str(where_paths_start(root)),
             words=words,
             **columns,
         ),
@@ -287,7 +288,7 @@ def resolve_paths(paths: "pd.Series[str]", root: str | Path | None) -> tuple[lis
     """
     if root is None:
         return paths.tolist(), []
-    base = Path(root).absolute()
+    base = where_paths_start(root)
     names = [local_path(name) for name in paths]
     joined = [name if is_url(name) else _normal(base / name) for name in names]
     outside = [
@@ -296,6 +297,12 @@ def resolve_paths(paths: "pd.Series[str]", root: str | Path | None) -> tuple[lis
         if not is_url(file) and not Path(file).is_relative_to(base)
     ]
     return joined, outside
+
+
+def where_paths_start(root: str | Path) -> Path:
+    """Return a folder as an absolute path without ``..``."""
+    folder = Path(root).absolute()
+    return folder.resolve() if ".." in folder.parts else folder
 
 
 def _normal(path: Path) -> str:

@@ -1,4 +1,5 @@
 import matplotlib.pyplot as plt
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -23,6 +24,7 @@ def test_figures_are_returned_and_not_shown(imageset, tmp_path):
         }
     )
     place = {
+        "components": 30,
         "component_size": "2 and more",
         "image_size": "all",
         "source": "all",
@@ -54,3 +56,15 @@ def test_figures_are_returned_and_not_shown(imageset, tmp_path):
     assert [text.get_text() for text in figures[6].axes[0].get_yticklabels()] == [r"\$gender"]
     ratios = {round(bar.get_x(), 2): bar.get_height() for bar in figures[5].axes[0].patches}
     assert {place: count for place, count in ratios.items() if count} == {0.5: 1, 0.95: 1}
+
+
+@pytest.mark.parametrize(("components", "intervals"), [(9, 0), (10, 1)])
+def test_few_components_have_no_interval(components, intervals):
+    place = {"component_size": "2 and more", "image_size": "all", "source": "all", "head": "a"}
+    place |= {"metric": "macro_f1", "label": "", "components": components, "low": 0.1, "high": 0.3}
+    scores = pd.DataFrame({"experiment": ["A"], "value": 0.2, **place})
+    differences = pd.DataFrame({"experiment": ["C"], "against": "A", "difference": 0.2, **place})
+    for figure in (plots.plot_experiments(scores), plots.plot_differences(differences)):
+        (lines,) = figure.axes[0].collections
+        shown = [path for path in lines.get_paths() if not np.isnan(path.vertices).any()]
+        assert len(shown) == intervals

@@ -306,3 +306,21 @@ def test_complex_numbers_are_kept_as_text(table, tmp_path):
     made = ImageSet.from_frame(table.assign(z=[1j, 2, 0]), path="file", labels=["cat"])
     made.to_parquet(tmp_path)
     assert ImageSet.from_parquet(tmp_path).images["z"].tolist() == ["1j", "(2+0j)", "0j"]
+
+
+@pytest.mark.parametrize("root", ["inside/..", "inside/../inside/..", "."])
+def test_a_root_with_dots_is_the_folder_it_names(table, tmp_path, monkeypatch, root):
+    (tmp_path / "inside").mkdir()
+    monkeypatch.chdir(tmp_path)
+    table["file"] = [Path(name).name for name in table["file"]]
+    made = ImageSet.from_frame(table, path="file", labels=["cat"], root=root)
+    assert (made.images["problem"] == "").all()
+    assert not made.images["path"].str.contains("..", regex=False).any()
+    table.loc[0, "file"] = "../elsewhere.png"
+    with pytest.raises(InvalidDataError, match="leads out of the folder"):
+        ImageSet.from_frame(table, path="file", labels=["cat"], root=root)
+
+
+def test_one_name_may_be_given_alone(table):
+    made = ImageSet.from_frame(table, path="file", labels="cat", classes="colour")
+    assert made.labels.columns.tolist() == ["cat", "colour=blue", "colour=red"]

@@ -225,7 +225,7 @@ def test_a_file_that_cannot_be_written_any_more_is_told(tmp_path):
     scores = pd.DataFrame(columns=columns)
     with sqlite3.connect(tmp_path / DATABASE) as database:
         database.execute("DROP TABLE runs")
-    with pytest.raises(InvalidDataError, match=r"MLflow cannot use it .*no such table: runs"):
+    with pytest.raises(InvalidDataError, match="MLflow cannot use it"):
         tracker.record("run", {}, scores, [])
     with pytest.raises(InvalidDataError, match="MLflow cannot use it"):
         tracker.hook(CONFIG)(_epoch(1))

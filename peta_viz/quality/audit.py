@@ -10,6 +10,7 @@ from peta_viz.agreement import component_ids, measure_components
 from peta_viz.components import default_threshold, find_pairs, link
 from peta_viz.curation.reading import LOG_FILE
 from peta_viz.embedding import embed
+from peta_viz.errors import InvalidDataError
 from peta_viz.files import atomic, is_file, is_folder
 from peta_viz.imageset import ImageSet
 from peta_viz.parquet import read_frame
@@ -18,6 +19,9 @@ from peta_viz.quality.reading import keep_vectors, quality_of_run
 from peta_viz.quality.scores import LabelQuality
 from peta_viz.sources import guess_columns, read_table, refuse_unreadable
 from peta_viz.widgets.curator import Curator
+from peta_viz.words import counted
+
+_FIRST = 5  # of many
 
 
 def audit(
@@ -70,6 +74,9 @@ def audit(
     if found is None:
         folder = str(data)
     else:
+        guessed = not isinstance(data, ImageSet) and labels is None and classes is None
+        names = "labels=… (yes or no) and classes=…" if guessed else ""
+        print(*told(found, guessed=names), sep="\n")  # noqa: T201 - a person looks
         group(found, folder, reid=reid, threshold=threshold)
     quality = quality_of_run(folder)
     return Curator(
@@ -106,6 +113,8 @@ def group(
 
     """
     folder = Path(folder)
+    if is_file(folder):
+        raise InvalidDataError("the folder", [f"{folder} is a file: name a folder"])
     folder.mkdir(parents=True, exist_ok=True)
     vectors = None if reid is None else embed(imageset, reid, cache=folder / "cache")
     threshold = default_threshold(vectors) if threshold is None else threshold
@@ -114,6 +123,37 @@ def group(
     keep_vectors(folder, vectors)
     with atomic(folder / "pairs.parquet") as partial:
         pairs.to_parquet(partial, index=False)
+
+
+def told(imageset: ImageSet, *, guessed: str = "") -> list[str]:
+    """Say what was read, and which images cannot be read, in lines.
+
+    Parameters
+    ----------
+    imageset
+        What was read.
+    guessed
+        If columns were guessed: how to name them.
+
+    """
+    lines = [f"{counted(len(imageset), 'image')}, and of each:"]
+    for head in imageset.heads:
+        names = [label.removeprefix(f"{head.name}=") for label in head.labels]
+        what = f"{head.name}: one of" if head.kind == "exclusive" else "yes or no:"
+        lines.append(f"  {what} {_first_of(names)}")
+    if guessed:
+        lines.append(
+            f"these columns were guessed; name those that are labels with {guessed}, and leave out "
+            "the others"
+        )
+    lost = imageset.images.loc[imageset.images["problem"] != "", "problem"]
+    lines += [f"cannot be read: {one}: {problem}" for one, problem in lost.head(_FIRST).items()]
+    return lines + ([f"and {len(lost) - _FIRST:,} more"] if len(lost) > _FIRST else [])
+
+
+def _first_of(names: Sequence[str]) -> str:
+    more = len(names) - _FIRST
+    return ", ".join(names[:_FIRST]) + (f" and {more:,} more" if more > 0 else "")
 
 
 def worst_groups(quality: LabelQuality) -> pd.DataFrame:

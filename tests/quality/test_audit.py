@@ -120,6 +120,18 @@ def test_a_table_away_from_its_images_is_refused_before_any_work(table, tmp_path
     assert not (tmp_path / "out").exists()
 
 
+def test_in_python_it_says_what_it_took_the_columns_for(table, tmp_path, capsys):
+    peta_viz.audit(table, folder=tmp_path / "out", root=tmp_path).close()
+    said = capsys.readouterr().out
+    assert "yes or no: hat" in said
+    assert "these columns were guessed; name those that are labels with labels=…" in said
+    peta_viz.audit(table, folder=tmp_path / "out", root=tmp_path, labels=["hat"]).close()
+    assert "guessed" not in capsys.readouterr().out
+    (tmp_path / "file").touch()
+    with pytest.raises(InvalidDataError, match="is a file: name a folder"):
+        peta_viz.audit(table, folder=tmp_path / "file", root=tmp_path)
+
+
 def test_a_file_is_no_folder_to_write_into(table, tmp_path):
     file = tmp_path / "own.csv"
     table.to_csv(file, index=False)
