@@ -5,7 +5,6 @@ from peta_viz.rules import (
     ABOVE_0,
     TEXT,
     YES_NO,
-    counted,
     list_of,
     number,
     one_of,
@@ -47,12 +46,3 @@ def test_all_that_does_not_fit_is_told():
 def test_a_long_or_odd_value_is_shown_in_a_few_words():
     assert len(shown("x" * 10**6)) < 100
     shown("\ud800").encode()
-
-
-def test_what_is_counted_is_one_or_several():
-    assert [counted(n, "CPU") for n in (0, 1, 2, 1000)] == [
-        "0 CPUs",
-        "1 CPU",
-        "2 CPUs",
-        "1,000 CPUs",
-    ]
