@@ -212,12 +212,13 @@ def run(
         **read_assignments(set_ or []),
     }
     _check_engine(parameters)
-    _refuse_file(out)
     # Help should not wait for papermill.
+    from peta_viz.files import refuse_file  # noqa: PLC0415
     from peta_viz.parameters import check_parameters  # noqa: PLC0415
     from peta_viz.pipeline import run_stages  # noqa: PLC0415
     from peta_viz.sources import check_images  # noqa: PLC0415
 
+    refuse_file(out, "--out")
     check_parameters(parameters)
     if parameters["root"] is None and parameters["table"] is None:
         from peta_viz.sample import TRUTH, is_drawn, make_sample  # noqa: PLC0415
@@ -314,13 +315,14 @@ def audit(
     Listed are those that are wrong with a probability (p_wrong) of 10 % or more. Empty cells of a
     table are taken for labels that nobody gave.
     """
-    from peta_viz.quality.audit import group, read_source, told  # noqa: PLC0415
+    from peta_viz.files import refuse_file  # noqa: PLC0415
+    from peta_viz.quality.audit import group, is_guessed, read_source, told  # noqa: PLC0415
     from peta_viz.quality.pages import write_worst  # noqa: PLC0415
-    from peta_viz.quality.reading import quality_of_run  # noqa: PLC0415
+    from peta_viz.quality.reading import quality_of_run, read_worst  # noqa: PLC0415
     from peta_viz.quality.scores import LISTED  # noqa: PLC0415
 
     folder = out or Path("audit")
-    _refuse_file(folder)
+    refuse_file(folder, "--out")
     labels, classes = _names(label_columns) or None, _names(class_columns) or None
     with _in_options():
         imageset = read_source(
@@ -335,7 +337,7 @@ def audit(
         quality = quality_of_run(source)
     else:
         names = "--label-columns (yes or no) and --class-columns"
-        guessed = names if source.is_file() and labels is None and classes is None else ""
+        guessed = names if is_guessed(source, labels, classes) else ""
         typer.echo("\n".join(told(imageset, guessed=guessed)), err=True)
         group(imageset, folder, reid=reid, threshold=threshold)
         quality = quality_of_run(folder)
@@ -347,8 +349,8 @@ def audit(
         "like no other"
     )
     table, page = write_worst(quality, folder, count=count, shown=shown)
-    worst = quality.worst(count, least=LISTED)
-    if worst.empty:
+    worst = read_worst(folder)
+    if worst is None or worst.empty:
         typer.echo(f"no label is wrong with a probability of {LISTED:.0%} or more")
     else:
         for row in quality.expect_wrong(worst).itertuples():
@@ -460,12 +462,6 @@ def main() -> None:
     except PetaVizError as error:
         typer.echo(f"peta-viz: {error}", err=True)
         sys.exit(1)
-
-
-def _refuse_file(out: Path) -> None:
-    """Refuse a folder to write into that is a file."""
-    if out.is_file():
-        raise InvalidDataError("--out", [f"{out} is a file: name a folder"])
 
 
 @contextmanager

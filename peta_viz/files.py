@@ -12,7 +12,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from peta_viz.errors import BusyError, DiskError
+from peta_viz.errors import BusyError, DiskError, InvalidDataError
 
 _REASONS = {
     errno.ENOSPC: "the disk is full: make room",
@@ -89,6 +89,19 @@ def is_folder(path: str | Path) -> bool:
         return stat.S_ISDIR(Path(path).stat().st_mode)
     except (OSError, ValueError):
         return False
+
+
+def refuse_file(folder: str | Path, what: str = "the folder") -> None:
+    """Refuse a folder to write into that is a file; `what` is what the error calls it.
+
+    Raises
+    ------
+    InvalidDataError
+        If it is one.
+
+    """
+    if is_file(folder):
+        raise InvalidDataError(what, [f"{folder} is a file: name a folder"])
 
 
 def write_text(path: str | Path, text: str) -> None:

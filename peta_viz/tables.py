@@ -92,9 +92,7 @@ def read_rows(
     roles = {"path": [path], "classes": classes}
     roles |= {role: [str(name)] for role, name in single.items() if name is not None}
     texts = [name for columns in roles.values() for name in columns]
-    problems = _frame_problems(
-        frame, {**roles, "labels": labels}, texts=texts, path=path, labels=labels, classes=classes
-    )
+    problems = _frame_problems(frame, {**roles, "labels": labels})
     if problems:
         raise InvalidDataError("the table", problems)
 
@@ -161,15 +159,9 @@ def is_text(column: "pd.Index | pd.Series[Any]") -> bool:
     return isinstance(column.dtype, pd.StringDtype) and column.dtype.storage == "pyarrow"
 
 
-def _frame_problems(
-    frame: pd.DataFrame,
-    roles: Mapping[str, Sequence[str]],
-    *,
-    texts: Sequence[str],
-    path: str,
-    labels: Sequence[str],
-    classes: Sequence[str],
-) -> list[str]:
+def _frame_problems(frame: pd.DataFrame, roles: Mapping[str, Sequence[str]]) -> list[str]:
+    (path,) = roles["path"]
+    texts = [name for role, named in roles.items() if role != "labels" for name in named]
     problems = [
         f"{role}=…: there is no column {column!r}{meant(column, frame.columns)}; "
         f"the columns are {', '.join(map(repr, frame.columns))}"
@@ -193,7 +185,7 @@ def _frame_problems(
                 f"column {column!r} must hold text, but has {shown(odd.iloc[0])} "
                 f"in {_row(odd.index[0], frame)}"
             )
-    if not labels and not classes:
+    if not roles["labels"] and not roles["classes"]:
         others = [str(column) for column in frame.columns if column != path]
         yes_no = [c for c in others if frame[c].notna().any() and is_yes_no(frame[c].dropna())]
         hint = f"; these look like labels: {', '.join(yes_no)}" if yes_no else ""
@@ -211,7 +203,7 @@ def meant(name: str, names: Iterable[str]) -> str:
 def _row(label: Any, frame: pd.DataFrame) -> str:
     """Name a row: by its label, or as people count where nobody has labelled the rows."""
     if isinstance(frame.index, pd.RangeIndex):
-        return f"row {frame.index.tolist().index(label) + 1} below the header"
+        return f"row {frame.index.get_indexer(pd.Index([label]))[0] + 1} below the header"
     return f"row {label!r}"
 
 

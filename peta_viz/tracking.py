@@ -147,6 +147,7 @@ class Tracker:
         A training that is carried on goes on in the run in which it began.
         """
 
+        @self._told()
         def log(epoch: "Epoch") -> None:
             tags = {_TAG: f"{epoch.name} {epoch.stamp}"}
             run = self._resumed(tags[_TAG]) or self._start(epoch.name, tags, asdict(config))
@@ -160,11 +161,7 @@ class Tracker:
             if epoch.number == epoch.epochs:
                 self._client.set_terminated(run)
 
-        def log_told(epoch: "Epoch") -> None:
-            with self._told():
-                log(epoch)
-
-        return log_told
+        return log
 
     def record(
         self, name: str, parameters: Mapping[str, Any], scores: pd.DataFrame, files: Sequence[Path]

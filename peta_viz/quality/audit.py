@@ -10,8 +10,7 @@ from peta_viz.agreement import component_ids, measure_components
 from peta_viz.components import default_threshold, find_pairs, link
 from peta_viz.curation.reading import LOG_FILE
 from peta_viz.embedding import embed
-from peta_viz.errors import InvalidDataError
-from peta_viz.files import atomic, is_file, is_folder
+from peta_viz.files import atomic, is_file, is_folder, refuse_file
 from peta_viz.imageset import ImageSet
 from peta_viz.parquet import read_frame
 from peta_viz.peta import read_peta
@@ -74,7 +73,7 @@ def audit(
     if found is None:
         folder = str(data)
     else:
-        guessed = not isinstance(data, ImageSet) and labels is None and classes is None
+        guessed = is_guessed(data, labels, classes)
         names = "labels=… (yes or no) and classes=…" if guessed else ""
         print(*told(found, guessed=names), sep="\n")  # noqa: T201 - a person looks
         group(found, folder, reid=reid, threshold=threshold)
@@ -113,8 +112,7 @@ def group(
 
     """
     folder = Path(folder)
-    if is_file(folder):
-        raise InvalidDataError("the folder", [f"{folder} is a file: name a folder"])
+    refuse_file(folder)
     folder.mkdir(parents=True, exist_ok=True)
     vectors = None if reid is None else embed(imageset, reid, cache=folder / "cache")
     threshold = default_threshold(vectors) if threshold is None else threshold
@@ -123,6 +121,16 @@ def group(
     keep_vectors(folder, vectors)
     with atomic(folder / "pairs.parquet") as partial:
         pairs.to_parquet(partial, index=False)
+
+
+def is_guessed(
+    data: "ImageSet | pd.DataFrame | str | Path",
+    labels: Sequence[str] | None,
+    classes: Sequence[str] | None,
+) -> bool:
+    """Tell whether `read_source` guesses which columns of a table are labels."""
+    is_table = isinstance(data, pd.DataFrame) or (isinstance(data, str | Path) and is_file(data))
+    return is_table and labels is None and classes is None
 
 
 def told(imageset: ImageSet, *, guessed: str = "") -> list[str]:

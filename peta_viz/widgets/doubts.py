@@ -11,7 +11,8 @@ from peta_viz.agreement import component_ids, count_labels
 from peta_viz.curation.acts import Cell
 from peta_viz.curation.case import NO, YES, Case
 from peta_viz.errors import InvalidDataError
-from peta_viz.imageset import ImageSet
+from peta_viz.grouping import group_rows, number_components
+from peta_viz.imageset import Head, ImageSet
 from peta_viz.quality.scores import EVEN
 
 FEW = 5  # labels that are shown at once
@@ -214,13 +215,8 @@ def _table(imageset: ImageSet, doubts: pd.DataFrame) -> pd.DataFrame:
 
 def _without_echoes(imageset: ImageSet, table: pd.DataFrame) -> pd.DataFrame:
     """Take a class that another one should replace for one doubt: a yes there is a no here."""
-    heads = {
-        label: head.name
-        for head in imageset.heads
-        if head.kind == "exclusive"
-        for label in head.labels
-    }
-    own_heads = [heads.get(label, (label,)) for label in table["label"]]
+    heads = _exclusive_heads(imageset)
+    own_heads = [heads[n].name if n in heads else (n,) for n in table["label"]]
     places = list(zip(table["image"], own_heads, strict=True))
     yes = (table["suggested"] == YES).to_numpy()
     replacing = {place for place, own in zip(places, yes, strict=True) if own}
@@ -241,28 +237,33 @@ def _replaced(imageset: ImageSet, table: pd.DataFrame) -> pd.DataFrame:
 
     Where no class is commonest among them, it stays the suggestion that it is not this one.
     """
-    heads = {
-        label: imageset.labels.columns.get_indexer(pd.Index(head.labels))
-        for head in imageset.heads
-        if head.kind == "exclusive"
-        for label in head.labels
-    }
-    component = component_ids(imageset)
-    labels, known = imageset.labels.to_numpy(), imageset.known.to_numpy()
-    table = table.copy()
+    heads = _exclusive_heads(imageset)
     alone = (table["suggested"] == NO) & table["label"].isin(heads.keys())
-    keys = ["component", "image", "label", "reason"]
-    for place, group, image_id, label, reason in table.loc[alone, keys].itertuples():
-        own, image = heads[label], imageset.images.index.get_loc(image_id)
-        others = np.flatnonzero(component == group)
-        others = others[others != image]
-        votes = (labels & known)[np.ix_(others, own)].sum(axis=0)
+    if not alone.any():
+        return table
+    names, labels = imageset.labels.columns, imageset.labels.to_numpy()
+    known = imageset.known.to_numpy()
+    codes, ids = number_components(imageset.images["component_id"])
+    order, starts = group_rows(codes, len(ids))
+    table = table.copy()
+    doubted = table.loc[alone, ["image", "label", "reason"]]
+    for place, image_id, label, reason in doubted.itertuples():
+        own = names.get_indexer(pd.Index(heads[label].labels))
+        image = imageset.images.index.get_loc(image_id)
+        members = order[slice(*starts[codes[image] : codes[image] + 2])]
+        cells = np.ix_(members[members != image], own)
+        votes = (labels[cells] & known[cells]).sum(axis=0)
         best = own[votes.argmax()]
-        name = imageset.labels.columns[best]
         if (votes == votes.max()).sum() == 1 and not labels[image, best]:
-            table.loc[place, ["label", "suggested"]] = name, YES
+            table.loc[place, ["label", "suggested"]] = names[best], YES
             table.loc[place, "reason"] = f"{reason}; in place of {label}"
     return table
+
+
+def _exclusive_heads(imageset: ImageSet) -> dict[str, Head]:
+    """Return the exclusive head of each label that has one."""
+    heads = [head for head in imageset.heads if head.kind == "exclusive"]
+    return {label: head for head in heads for label in head.labels}
 
 
 def _check(wrong: Any, values: "pd.Series[Any]", words: str) -> None:

@@ -9,7 +9,7 @@ import peta_viz
 from peta_viz.curation.log import DecisionLog
 from peta_viz.errors import InvalidDataError
 from peta_viz.imageset import ImageSet
-from peta_viz.quality.audit import read_source, worst_groups
+from peta_viz.quality.audit import is_guessed, read_source, worst_groups
 from peta_viz.quality.pages import write_worst
 from peta_viz.quality.reading import quality_of_run, read_worst
 from peta_viz.quality.scores import LISTED, label_quality
@@ -127,6 +127,8 @@ def test_in_python_it_says_what_it_took_the_columns_for(table, tmp_path, capsys)
     assert "these columns were guessed; name those that are labels with labels=…" in said
     peta_viz.audit(table, folder=tmp_path / "out", root=tmp_path, labels=["hat"]).close()
     assert "guessed" not in capsys.readouterr().out
+    assert not is_guessed(tmp_path, None, None)  # a PETA release has no columns
+    assert is_guessed(table, None, None)
     (tmp_path / "file").touch()
     with pytest.raises(InvalidDataError, match="is a file: name a folder"):
         peta_viz.audit(table, folder=tmp_path / "file", root=tmp_path)

@@ -1,7 +1,7 @@
 // One image, large, with all its labels and the other images of its component.
 import { LargePicture } from "./dialog.js";
 import { chip, make, said } from "./dom.js";
-import { thicken } from "./items.js";
+import { thicken, titleOf } from "./items.js";
 
 const STRIP_PX = 72;
 const MARKS = { true: ["✓", "carried"], false: ["–", "not carried"], null: ["?", "not known"] };
@@ -99,7 +99,7 @@ export class Enlarged extends LargePicture {
 
   thumb(image, details) {
     const held = details.weakest.includes(image.row);
-    const words = held ? `${image.id}: an end of the weakest link (the lowest similarity that holds the component together)` : image.id;
+    const words = titleOf(image, held);
     return make("button", {
       type: "button",
       class: "pv-large-thumb",

@@ -149,7 +149,7 @@ export class Items {
       "data-n": String(n),
       "data-weakest": weakest ? "true" : undefined,
       "data-selected": image.selected ? "true" : undefined,
-      title: weakest ? `${image.id}: an end of the weakest link (the lowest similarity that holds the component together)` : image.id,
+      title: titleOf(image, weakest),
       style: `width: ${width}px; height: ${this.shape.px}px`,
     });
     frame.dataset.id = image.id;
@@ -172,6 +172,9 @@ export class Items {
     this.onSettled();
   }
 }
+
+/** What is said of a picture that is pointed at. */
+export const titleOf = ({ id }, weakest) => (weakest ? `${id}: an end of the weakest link (the lowest similarity that holds the component together)` : id);
 
 /** A picture of which a side would be less than a few pixels is drawn thicker, to be seen at all. */
 export function thicken(img) {
