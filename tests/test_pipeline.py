@@ -214,9 +214,14 @@ def test_a_failing_cell_is_shown_with_its_reason(tmp_path):
 
 
 def test_a_kernel_that_does_not_answer_is_told(tmp_path, monkeypatch):
-    monkeypatch.setattr("peta_viz.pipeline._KERNEL_START_S", 0)
+    kernel = tmp_path / "kernels" / "python3" / "kernel.json"
+    kernel.parent.mkdir(parents=True)
+    silent = [sys.executable, "-c", "import time; time.sleep(600)", "{connection_file}"]
+    kernel.write_text(json.dumps({"argv": silent, "display_name": "mute", "language": "python"}))
+    monkeypatch.setenv("JUPYTER_PATH", str(tmp_path))
+    monkeypatch.setattr("peta_viz.pipeline._KERNEL_START_S", 1)
     with pytest.raises(StageError, match="01_components did not begin"):
-        run_stages(tmp_path, {"root": str(tmp_path / "nowhere")}, say=lambda _: None)
+        run_stages(tmp_path / "run", {"root": str(tmp_path / "nowhere")}, say=lambda _: None)
 
 
 def test_two_runs_in_one_folder_are_refused(tmp_path):

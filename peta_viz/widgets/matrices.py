@@ -21,6 +21,7 @@ from peta_viz.errors import InvalidDataError
 from peta_viz.evaluation import HEADLINE, IMAGE_SIZES, SIZES, component_image_sizes
 from peta_viz.imageset import Head, ImageSet
 from peta_viz.metrics import YES_ABOVE
+from peta_viz.words import counted
 
 Order = Literal["as given", "F1", "support"]
 ORDERS: tuple[Order, ...] = ("as given", "F1", "support")
@@ -369,8 +370,8 @@ def _cell(
 def _figures(matrix: Matrix, *, difference: bool) -> str:
     kind = "F1" if matrix.label else "macro F1"
     f1 = "–" if np.isnan(matrix.f1) else f"{matrix.f1:{'+' if difference else ''}.3f}"
-    of = "components" if not matrix.label else "with it"
-    return f"{kind} {f1} · {matrix.support:,} {of}"
+    of = f"{matrix.support:,} with it" if matrix.label else counted(matrix.support, "component")
+    return f"{kind} {f1} · {of}"
 
 
 def _matrix(

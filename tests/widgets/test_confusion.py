@@ -7,6 +7,7 @@ import traitlets
 from peta_viz import ConfusionMatrix
 from peta_viz.errors import InvalidDataError
 from peta_viz.widgets.matrices import Cell
+from peta_viz.words import counted
 from tests.widgets.conftest import predict
 
 
@@ -53,7 +54,7 @@ def test_a_click_on_a_cell_shows_exactly_its_images(matrix, imageset, options):
         notes = matrix._counted.members(matrix.question(), Cell(**cell))
         expected = imageset.images.index[imageset.images["component_id"].isin(notes.index)]
         assert set(matrix.gallery.current.index) == set(expected)
-        assert f"{len(notes)} components" in matrix.gallery.title
+        assert counted(len(notes), "component") in matrix.gallery.title
         if not matrix.against:
             assert len(notes) == count
         for component, note in notes.items():

@@ -536,7 +536,7 @@ def test_the_still_picture_of_nothing(gallery):
     gallery.query = "size > 99"
     for view, word in (("components", "component"), ("images", "image"), ("pairs", "image")):
         gallery.view = view
-        assert page(gallery) == f"<p>There is no such {word}.</p>"
+        assert page(gallery) == f"<p>There is no {word} to show.</p>"
 
 
 def test_the_still_picture_of_other_components_has_their_notes(gallery):

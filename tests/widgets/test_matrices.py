@@ -9,6 +9,7 @@ from sklearn.metrics import confusion_matrix, f1_score
 from peta_viz.errors import InvalidDataError
 from peta_viz.evaluation import HEADLINE, IMAGE_SIZES, SIZES
 from peta_viz.widgets.matrices import Cell, Matrices, Question, payload, shortened
+from peta_viz.words import counted
 from tests.widgets.conftest import HEADS, predict
 
 COLOURS = HEADS[0].labels
@@ -224,11 +225,14 @@ def test_what_is_painted(case):
         assert 0 <= cell["shade"] <= 1
         share = "–" if np.isnan(rate) else f"{100 * rate:.0f} %"
         assert cell["words"] == (
-            f"true {COLOURS[row]}, predicted {COLOURS[column]}: {count:,} components ({share})"
+            f"true {COLOURS[row]}, predicted {COLOURS[column]}: "
+            f"{counted(count, 'component')} ({share})"
         )
     (shares,) = payload(found, rates=True, difference=False)
     assert shares["cells"][0][0]["text"] in cell_shares(found[0])
-    assert painted["figures"] == f"macro F1 {found[0].f1:.3f} · {found[0].support} components"
+    assert painted["figures"] == (
+        f"macro F1 {found[0].f1:.3f} · {counted(found[0].support, 'component')}"
+    )
 
 
 def cell_shares(matrix):
