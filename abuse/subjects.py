@@ -58,7 +58,7 @@ class Subject:
 
 
 def _subjects() -> Iterator[Subject]:
-    command = [sys.executable, "-m", "peta_viz", "run", "--out", "{run}", "--root", "{release}"]
+    command = [sys.executable, "-m", "peta_viz", "run", "{release}", "--out", "{run}"]
     before = None
     for stage in STAGES:
         last = stage is STAGES[-1]  # after which the index page is written

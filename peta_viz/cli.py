@@ -30,8 +30,6 @@ _OPTIONS = {
     "classes": "--class-columns",
     "person_id": "--person-column",
     "images_root": "--images-root",
-    "root": "--root",
-    "table": "--table",
 }
 _SOURCE = (
     *("root", "table", "path_column", "label_columns", "class_columns", "person_column"),
@@ -42,30 +40,36 @@ _INPUT, _CLUSTER, _CLEAN, _TRAIN = "Input", "Clustering", "Cleaning", "Training"
 
 @app.command()
 def run(
+    source: Annotated[
+        Path | None,
+        typer.Argument(
+            help="A table (CSV or Parquet, one row per image), a PETA release, or a folder with a "
+            "folder of images per class. Default: the sample, which is drawn."
+        ),
+    ] = None,
     out: Annotated[Path, typer.Option(help="The run folder: tables, notebooks, reports.")] = Path(
         "runs/sample"
     ),
-    root: Annotated[
-        Path | None,
-        typer.Option(help="A PETA release. Default: the sample.", rich_help_panel=_INPUT),
-    ] = None,
-    table: Annotated[
-        Path | None,
-        typer.Option(help="Your own table, CSV or Parquet.", rich_help_panel=_INPUT),
-    ] = None,
     path_column: Annotated[
-        str, typer.Option(help="The table's column of image files.", rich_help_panel=_INPUT)
-    ] = "path",
+        str | None,
+        typer.Option(
+            help="The table's column of image files. Default: guessed.", rich_help_panel=_INPUT
+        ),
+    ] = None,
     label_columns: Annotated[
         str,
         typer.Option(
-            help="The table's yes/no columns, separated by commas.", rich_help_panel=_INPUT
+            help="The table's yes/no columns, separated by commas. Default: guessed, if no class "
+            "columns are named either.",
+            rich_help_panel=_INPUT,
         ),
     ] = "",
     class_columns: Annotated[
         str,
         typer.Option(
-            help="The table's columns of class names, separated by commas.", rich_help_panel=_INPUT
+            help="The table's columns of class names, separated by commas. Default: guessed, if no "
+            "label columns are named either.",
+            rich_help_panel=_INPUT,
         ),
     ] = "",
     person_column: Annotated[
@@ -186,9 +190,10 @@ def run(
 
     Finished stages are kept: give the same command again to carry on after an interruption.
     """
+    is_table = source is not None and not source.is_dir()
     parameters: dict[str, Any] = {
-        "root": _absolute(root),
-        "table": _absolute(table),
+        "root": None if is_table else _absolute(source),
+        "table": _absolute(source) if is_table else None,
         "path_column": path_column,
         "label_columns": _names(label_columns),
         "class_columns": _names(class_columns),
@@ -225,10 +230,11 @@ def run(
 
         folder = out.absolute() / "sample"
         what = "taking the sample that is there" if is_drawn(folder) else "drawing the sample"
-        typer.echo(f"no --root and no --table: {what}", err=True)
+        typer.echo(f"no table and no folder: {what}", err=True)
         parameters["root"] = str(make_sample(folder))
         parameters["truth"] = str(folder / TRUTH)
     with _in_options():
+        parameters |= _with_columns(parameters)
         check_images(**{name: parameters[name] for name in _SOURCE})
     try:
         index = run_stages(out, parameters, fresh=fresh)
@@ -249,7 +255,9 @@ def predict(
     out: Annotated[Path, typer.Option(help="Where to write, .csv or .parquet.")] = Path(
         "predictions.csv"
     ),
-    path_column: Annotated[str, typer.Option(help="The table's column of image files.")] = "path",
+    path_column: Annotated[
+        str | None, typer.Option(help="The table's column of image files. Default: guessed.")
+    ] = None,
     component_column: Annotated[
         str | None,
         typer.Option(help="The table's column of what shows the same thing, to be seen together."),
@@ -476,6 +484,29 @@ def _in_options() -> Iterator[None]:
         yield
     except InvalidDataError as error:
         raise InvalidDataError(error.what, list(map(spelt, error.problems))) from error
+
+
+def _with_columns(parameters: dict[str, Any]) -> dict[str, Any]:
+    """Return what the columns of the run's table are; say so where they are guessed."""
+    from peta_viz.sources import columns_of  # noqa: PLC0415
+
+    if parameters["table"] is None:
+        return {}
+    names = ("path_column", "label_columns", "class_columns")
+    path, labels, classes = (parameters[name] for name in names)
+    is_guessed = not labels and not classes
+    path, labels, classes = columns_of(
+        parameters["table"], path, labels, classes, others=[parameters["person_column"]]
+    )
+    if is_guessed:
+        kinds = {"yes or no": labels, "a class": classes}
+        said = [f"{', '.join(columns)} ({kind})" for kind, columns in kinds.items() if columns]
+        typer.echo(
+            f"taken for labels: {'; '.join(said)}. Where one is none, name those that are with "
+            "--label-columns and --class-columns",
+            err=True,
+        )
+    return dict(zip(names, (path, list(labels), list(classes)), strict=True))
 
 
 def _check_engine(parameters: dict[str, Any]) -> None:

@@ -33,7 +33,7 @@ PARAMETERS: Mapping[str, Rule] = {
     **dict.fromkeys(("root", "table", "images_root", "reid", "truth", "curation"), _PATH),
     "ray_work_dir": _PATH,
     "out": Rule("a path", bool),
-    "path_column": TEXT,
+    "path_column": TEXT.or_none(),
     "label_columns": list_of(TEXT),
     "class_columns": list_of(TEXT),
     "person_column": TEXT.or_none(),

@@ -202,10 +202,22 @@ def _scan(root: str | Path, subsets: Sequence[str] | None) -> list[_Part]:
     return parts
 
 
-def _release_folder(root: Path) -> Path:
+def is_release(root: str | Path) -> bool:
+    """Tell whether a folder, or ``PETA dataset`` in it, holds subsets of the PETA release."""
+    return _found_release(Path(root)) is not None
+
+
+def _found_release(root: Path) -> Path | None:
     for folder in (root, root / "PETA dataset"):
         if is_folder(folder) and any((p / "archive").is_dir() for p in folder.iterdir()):
             return folder
+    return None
+
+
+def _release_folder(root: Path) -> Path:
+    found = _found_release(root)
+    if found is not None:
+        return found
     expected = "expected folders such as VIPeR/archive with images and a Label.txt in it"
     came = "the folder does not exist"
     if is_folder(root):

@@ -340,7 +340,7 @@ def _input_files(parameters: Mapping[str, Any]) -> Iterator[Path]:
     if "table" in given:
         folder = given["table"].parent
         base = Path(parameters.get("images_root") or folder)
-        names = table_paths(str(given["table"]), parameters.get("path_column", "path"))
+        names = table_paths(str(given["table"]), parameters.get("path_column"))
         yield from (base / name for name in names)
 
 

@@ -1,6 +1,6 @@
-"""Where the images of a run come from: a PETA release, the user's own table, or the sample."""
+"""Where images and labels come from: a PETA release, folders by class, or the user's own table."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -11,16 +11,19 @@ from peta_viz.files import is_file, is_folder
 from peta_viz.images import EXTENSIONS, header_problem
 from peta_viz.imageset import ImageSet
 from peta_viz.parquet import checked_schema, read_frame, told
-from peta_viz.peta import peta_summary, read_peta
-from peta_viz.tables import in_words, is_yes_no, meant, read_rows, resolve_paths
+from peta_viz.peta import is_release, peta_summary, read_peta
+from peta_viz.tables import in_words, is_yes_no, lookalikes, meant, read_rows, resolve_paths
 from peta_viz.words import counted
+
+_FIRST = 5  # of what a folder holds
+_SIDES = {"train", "training", "val", "valid", "validation", "dev", "test", "testing"}
 
 
 def read_images(
     *,
     root: str | None = None,
     table: str | None = None,
-    path_column: str = "path",
+    path_column: str | None = None,
     label_columns: Sequence[str] = (),
     class_columns: Sequence[str] = (),
     person_column: str | None = None,
@@ -33,11 +36,12 @@ def read_images(
     Parameters
     ----------
     root
-        Folder of a PETA release; give this or `table`.
+        A folder as for `read_folder`; give this or `table`.
     table
         A CSV or Parquet file with one row per image.
     path_column, label_columns, class_columns, person_column, subset_column, missing
-        Its columns and what its empty cells mean; see `ImageSet.from_frame`.
+        Its columns and what its empty cells mean, as for `ImageSet.from_frame`; the first three
+        are guessed by `columns_of` where they are not given.
     images_root
         Folder that the table's relative paths start from; by default the table's own folder.
 
@@ -56,8 +60,12 @@ def read_images(
     """
     _refuse_both(root, table)
     if root is not None:
-        return read_peta(root), peta_summary(root)
+        imageset = read_folder(root)
+        return imageset, peta_summary(root) if is_release(root) else _label_summary(imageset)
     assert table is not None
+    path_column, label_columns, class_columns = columns_of(
+        table, path_column, label_columns, class_columns, (person_column, subset_column)
+    )
     imageset = ImageSet.from_frame(
         read_table(Path(table), [path_column, *class_columns, person_column, subset_column]),
         path=path_column,
@@ -68,15 +76,89 @@ def read_images(
         root=images_root or Path(table).parent,
         missing=missing,
     )
+    return imageset, _label_summary(imageset)
+
+
+def _label_summary(imageset: ImageSet) -> pd.DataFrame:
     summary = pd.DataFrame({"images": imageset.labels.sum(), "known": imageset.known.sum()})
-    return imageset, summary.rename_axis("label")
+    return summary.rename_axis("label")
+
+
+def read_folder(root: str | Path) -> ImageSet:
+    """Read a PETA release, or a folder that holds a folder of images per class.
+
+    The latter is the layout of torchvision's ``ImageFolder``: the class of an image is the first
+    folder of its path, or the second one where the first ones are called train, val, test or
+    alike; these are its `subset` then.
+
+    Raises
+    ------
+    InvalidDataError
+        If it is neither, or cannot be used as it is.
+
+    """
+    if is_release(root):
+        return read_peta(root)
+    frame = _by_class(Path(root))
+    return ImageSet.from_frame(
+        frame,
+        path="path",
+        classes=["class"],
+        subset="subset" if "subset" in frame else None,
+        root=root,
+    )
+
+
+def _by_class(root: Path) -> pd.DataFrame:
+    """Return `path`, `class` and perhaps `subset` of images that lie in a folder per class."""
+    if not is_folder(root):
+        raise InvalidDataError(str(root), ["there is no such file or folder"])
+    files = [file.relative_to(root) for file in _images_below(root)]
+    sides = {file.parts[0].lower() for file in files if len(file.parts) > 1}
+    deep = 1 if sides and sides <= _SIDES else 0
+    named = [file for file in files if len(file.parts) > deep + 1]
+    outside = sorted(set(files) - set(named))
+    if len({file.parts[deep] for file in named}) < 2:  # noqa: PLR2004
+        inside = sorted(one.name for one in root.iterdir())
+        some = ", ".join(inside[:_FIRST]) + (" …" if len(inside) > _FIRST else "")
+        ways = (
+            "nothing in it tells the labels of its images: give a table (CSV or Parquet, one row "
+            "per image), a folder with a folder of images per class, or the PETA release (folders "
+            "such as VIPeR/archive with images and a Label.txt in it)"
+        )
+        problems = [
+            ways,
+            f"it holds {some}" if inside else "it is empty",
+        ]
+        if "archive" in inside or "Label.txt" in inside:
+            problems.append("this looks like one subset of PETA: give the folder above it")
+        raise InvalidDataError(f"the folder {root}", problems)
+    if outside:
+        many = counted(len(outside), "image lies", "images lie")
+        words = f"{many} in no folder of a class, such as {outside[0]}: move what has no class away"
+        raise InvalidDataError(f"the folder {root}", [words])
+    columns = {
+        "path": [str(file) for file in named],
+        "class": [file.parts[deep] for file in named],
+        "subset": [file.parts[0] for file in named],
+    }
+    return pd.DataFrame(columns, dtype="str").drop(columns=[] if deep else ["subset"])
+
+
+def _images_below(folder: Path) -> list[Path]:
+    return sorted(
+        file
+        for file in folder.rglob("*")
+        if file.suffix.lower() in EXTENSIONS
+        and not any(part.startswith(".") for part in file.relative_to(folder).parts)
+    )
 
 
 def check_images(
     *,
     root: str | None = None,
     table: str | None = None,
-    path_column: str = "path",
+    path_column: str | None = None,
     label_columns: Sequence[str] = (),
     class_columns: Sequence[str] = (),
     person_column: str | None = None,
@@ -100,17 +182,22 @@ def check_images(
 
     """
     _refuse_both(root, table)
-    if root is not None:
+    if root is not None and is_release(root):
         if not peta_summary(root)["images"].sum():
             raise InvalidDataError(root, ["there is no image in it"])
         return
+    if root is not None:
+        _by_class(Path(root))
+        return
     assert table is not None
+    path_column, label_columns, class_columns = columns_of(
+        table, path_column, label_columns, class_columns, (person_column,)
+    )
     file = Path(table)
     texts = [path_column, *class_columns, *([person_column] if person_column else [])]
     named = [*texts, *label_columns]
-    there = set(named) <= set(_column_names(file)) and (label_columns or class_columns)
+    there = set(named) <= set(_column_names(file))
     read = read_rows(
-        # Which columns look like the ones that are missing, only the whole table tells.
         read_table(file, texts, columns=list(dict.fromkeys(named)) if there else None),
         path=path_column,
         labels=label_columns,
@@ -121,6 +208,16 @@ def check_images(
     )
     if all(header_problem(name) for name in read.files):
         raise _none_can_be_read(read.files, header_problem(read.files[0]))
+
+
+def lookalike_notes(imageset: ImageSet) -> list[str]:
+    """Say which labels of a head are likely one label, written in several ways."""
+    return [
+        f"{head.name}: {', '.join(map(repr, names))} differ in case, blanks or hyphens only: "
+        "write them the same in the table if they mean the same"
+        for head in imageset.heads
+        for names in lookalikes(label.removeprefix(f"{head.name}=") for label in head.labels)
+    ]
 
 
 def refuse_unreadable(imageset: ImageSet) -> None:
@@ -147,19 +244,47 @@ def _none_can_be_read(files: Sequence[str], problem: str) -> InvalidDataError:
 
 def _refuse_both(root: str | None, table: str | None) -> None:
     if (root is None) == (table is None):
-        raise InvalidDataError("the input", ["give either root=… (PETA) or table=… (your own)"])
+        raise InvalidDataError("the input", ["give either root=… (a folder) or table=… (a file)"])
 
 
-def guess_columns(frame: pd.DataFrame) -> tuple[str, list[str], list[str]]:
-    """Guess what the columns of a table are.
+def columns_of(
+    table: str | Path,
+    path: str | None = None,
+    labels: Sequence[str] = (),
+    classes: Sequence[str] = (),
+    others: Iterable[str | None] = (),
+) -> tuple[str, Sequence[str], Sequence[str]]:
+    """Return the columns of a table's file as `fill_columns` does; it is read only to guess.
+
+    Raises
+    ------
+    InvalidDataError
+        As `fill_columns`, or if there is no such table.
+
+    """
+    if path is not None and (labels or classes):
+        return path, labels, classes
+    return fill_columns(read_table(Path(table)), path, labels, classes, others)
+
+
+def fill_columns(
+    frame: pd.DataFrame,
+    path: str | None = None,
+    labels: Sequence[str] = (),
+    classes: Sequence[str] = (),
+    others: Iterable[str | None] = (),
+) -> tuple[str, Sequence[str], Sequence[str]]:
+    """Return the columns of a table that were named, and guess what was not.
+
+    Labels and classes are guessed only where neither is named, and never among `others`.
 
     Returns
     -------
     path : str
         The first column most of whose texts end like image files.
-    labels : list of str
+    labels : sequence of str
         Columns of yes and no, as `ImageSet.from_frame` takes them.
-    classes : list of str
+    classes : sequence of str
         Other columns of text with 2 to 50 values, each of them ten times on average.
 
     Raises
@@ -169,29 +294,48 @@ def guess_columns(frame: pd.DataFrame) -> tuple[str, list[str], list[str]]:
 
     """
     frame = frame.loc[:, ~frame.columns.duplicated()]
-    texts = [n for n in frame.columns if not pd.api.types.is_numeric_dtype(frame[n])]
-    given = {n: in_words(frame[n].dropna()) for n in texts}
-    files = [n for n in texts if given[n].str.lower().str.endswith(tuple(EXTENSIONS)).mean() > 0.5]  # noqa: PLR2004
-    labels = [n for n in frame.columns if frame[n].notna().any() and is_yes_no(frame[n].dropna())]
-    classes = [
-        n
-        for n in texts
-        if n not in {*files, *labels} and 2 <= given[n].nunique() <= min(50, len(frame) / 10)  # noqa: PLR2004
-    ]
+    given = _texts(frame)
+    files = _image_columns(frame)
+    if not labels and not classes:
+        taken = {path, *files, *others}
+        labels = [
+            n
+            for n in frame.columns
+            if n not in taken and frame[n].notna().any() and is_yes_no(frame[n].dropna())
+        ]
+        classes = [
+            n
+            for n, told in given.items()
+            if n not in {*taken, *labels} and 2 <= told.nunique() <= min(50, len(frame) / 10)  # noqa: PLR2004
+        ]
     problems = []
-    if not files:
+    if path is None and not files:
         problems.append("no column looks like image files: name it with path=…")
     if not labels and not classes:
         problems.append("no column looks like labels: name them with labels=… or classes=…")
     if problems:
         columns = ", ".join(map(repr, frame.columns))
         raise InvalidDataError("the table", [*problems, f"the columns are {columns}"])
-    return files[0], labels, classes
+    return path or files[0], labels, classes
 
 
-def table_paths(table: str, path_column: str) -> list[str]:
+def _texts(frame: pd.DataFrame) -> "dict[str, pd.Series[str]]":
+    columns = frame.columns[~frame.columns.duplicated()]
+    texts = [n for n in columns if not pd.api.types.is_numeric_dtype(frame[n])]
+    return {n: in_words(frame[n].dropna()) for n in texts}
+
+
+def _image_columns(frame: pd.DataFrame) -> list[str]:
+    """Return the columns most of whose texts end like image files."""
+    ends = tuple(EXTENSIONS)
+    texts = _texts(frame).items()
+    return [n for n, told in texts if told.str.lower().str.endswith(ends).mean() > 0.5]  # noqa: PLR2004
+
+
+def table_paths(table: str, path_column: str | None = None) -> list[str]:
     """Return the paths a table names, or nothing where it cannot be read."""
     try:
+        path_column = path_column or next(iter(_image_columns(read_table(Path(table)))), "path")
         return in_words(read_table(Path(table), [path_column])[path_column].dropna()).tolist()
     except (InvalidDataError, KeyError):
         return []
@@ -200,7 +344,7 @@ def table_paths(table: str, path_column: str) -> list[str]:
 def find_images(
     source: str | Path,
     *,
-    path_column: str = "path",
+    path_column: str | None = None,
     component_column: str | None = None,
     root: str | Path | None = None,
 ) -> tuple[list[str], list[Any] | None]:
@@ -211,7 +355,8 @@ def find_images(
     source
         A folder, or a CSV or Parquet file with one row per image.
     path_column, component_column
-        The table's columns of files, and of what shows the same thing.
+        The table's columns of files (by default the first that looks like them), and of what shows
+        the same thing.
     root
         Folder that the table's relative paths start from; by default the table's own folder.
 
@@ -230,9 +375,9 @@ def find_images(
     """
     source = Path(source)
     if is_folder(source):
-        files = sorted(f for f in source.rglob("*") if f.suffix.lower() in EXTENSIONS)
-        return list(map(str, files)), None
+        return list(map(str, _images_below(source))), None
     frame = read_table(source, [path_column, component_column])
+    path_column = path_column or next(iter(_image_columns(frame)), "path")
     wanted = [name for name in (path_column, component_column) if name is not None]
     problems = [
         f"there is no column {name!r}{meant(name, frame.columns)}; "

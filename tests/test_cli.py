@@ -56,11 +56,14 @@ GOOD = ["--path-column", "file", "--label-columns", "worn", "--class-columns", "
     ("changed", "options", "words"),
     [
         (
-            {},
+            {"file": list("abcd"), "worn": list("abcd")},
             [],
-            ["--path-column: there is no column 'path'; the columns are 'file', 'worn', 'hue'"],
+            [
+                "no column looks like image files: name it with --path-column",
+                "no column looks like labels: name them with --label-columns or --class-columns",
+                "the columns are 'file', 'worn', 'hue'",
+            ],
         ),
-        ({}, GOOD[:2], ["(--label-columns or --class-columns); these look like labels: worn; the"]),
         (
             {},
             [*GOOD[:4], "--class-columns", "hues"],
@@ -75,7 +78,6 @@ GOOD = ["--path-column", "file", "--label-columns", "worn", "--class-columns", "
         ({"file": "0.png"}, GOOD, ["column 'file' must be unique, but 1 value repeats"]),
         ({"worn": ["yes", "no", None, "no"]}, GOOD, ["1 empty cell:", "--missing unknown"]),
         ({"file": list("abcd")}, GOOD, ["none of its 4 images can be read", "--images-root"]),
-        ({}, [*GOOD, "--root", "x"], ["give either --root (PETA) or --table (your own)"]),
     ],
 )
 def test_mistakes_in_a_table_are_told_before_any_work(shoes, tmp_path, changed, options, words):
@@ -83,7 +85,7 @@ def test_mistakes_in_a_table_are_told_before_any_work(shoes, tmp_path, changed, 
     own.to_csv(tmp_path / "shoes.csv", index=False)
     own.to_parquet(tmp_path / "shoes.parquet")
     for file in ("shoes.csv", "shoes.parquet"):
-        line = ["run", "--out", str(tmp_path / "out"), "--table", str(tmp_path / file), *options]
+        line = ["run", str(tmp_path / file), "--out", str(tmp_path / "out"), *options]
         error = CliRunner().invoke(app, line).exception
         assert isinstance(error, InvalidDataError)
         for part in words:
@@ -93,15 +95,32 @@ def test_mistakes_in_a_table_are_told_before_any_work(shoes, tmp_path, changed, 
     assert not (tmp_path / "out").exists()
 
 
+def test_columns_of_a_run_are_guessed_and_told(shoes, tmp_path, monkeypatch):
+    shoes.assign(who="me").to_csv(tmp_path / "shoes.csv", index=False)
+    given = {}
+    run_stages = lambda out, parameters, **_: given.update(parameters, out=out)  # noqa: E731
+    monkeypatch.setattr("peta_viz.pipeline.run_stages", run_stages)
+    done = CliRunner().invoke(app, ["run", str(tmp_path / "shoes.csv"), "--person-column", "hue"])
+    assert "taken for labels: worn (yes or no). Where one is none, name those" in done.output
+    assert (given["root"], given["table"]) == (None, str(tmp_path / "shoes.csv"))
+    assert (given["path_column"], given["label_columns"]) == ("file", ["worn"])
+    assert given["class_columns"] == []
+    named = ["--label-columns", "worn", "--class-columns", "hue"]
+    done = CliRunner().invoke(app, ["run", str(tmp_path / "shoes.csv"), *named])
+    assert "taken for" not in done.output
+    assert (given["path_column"], given["class_columns"]) == ("file", ["hue"])
+
+
 def test_a_table_or_release_that_is_none_is_told_before_any_work(shoes, tmp_path):
     shoes.to_csv(tmp_path / "shoes.csv", index=False, sep=";")
     (tmp_path / "empty" / "VIPeR" / "archive").mkdir(parents=True)
     (tmp_path / "empty" / "VIPeR" / "archive" / "Label.txt").touch()
     for source, words in (
-        (["--table", tmp_path / "shoes.csv", *GOOD], "it looks separated by ';'"),
-        (["--table", tmp_path / "gone.csv", *GOOD], "there is no such file"),
-        (["--root", tmp_path], "is not the PETA release"),
-        (["--root", tmp_path / "empty"], "there is no image in it"),
+        ([tmp_path / "shoes.csv", *GOOD], "it looks separated by ';'"),
+        ([tmp_path / "gone.csv", *GOOD], "there is no such file"),
+        ([tmp_path / "gone"], "a table is one of .csv, .parquet"),
+        ([tmp_path], "nothing in it tells the labels of its images: give a table"),
+        ([tmp_path / "empty"], "there is no image in it"),
     ):
         done = CliRunner().invoke(app, ["run", "--out", str(tmp_path / "out"), *map(str, source)])
         assert isinstance(done.exception, InvalidDataError)
@@ -201,7 +220,7 @@ def test_seeds_that_are_none_are_told_in_few_words(seeds, tmp_path):
 
 
 def test_a_value_that_does_not_fit_is_refused_before_any_work(tmp_path):
-    line = ["run", "--root", str(tmp_path), "--out", str(tmp_path / "out"), "--set", "epochs=many"]
+    line = ["run", str(tmp_path), "--out", str(tmp_path / "out"), "--set", "epochs=many"]
     done = CliRunner().invoke(app, line)
     assert "epochs must be a whole number from 1 to 1000000, or None, but is 'many'" in str(
         done.exception

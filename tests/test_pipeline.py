@@ -248,7 +248,7 @@ def test_an_own_table_with_hostile_text(tmp_path, write_image):
     broken.write_bytes(broken.read_bytes()[:80])
     pd.DataFrame(rows).to_csv(tmp_path / "t.csv", index=False)
     said = run_cli(
-        *("run", "--out", tmp_path / "out", "--table", tmp_path / "t.csv"),
+        *("run", tmp_path / "t.csv", "--out", tmp_path / "out"),
         *("--path-column", "file", "--label-columns", evil, "--class-columns", "art"),
         *("--clean", "label_pruning:ratio=0.5", "--clean", "component_pruning", *QUICK),
     )
@@ -267,7 +267,7 @@ def test_an_own_table_with_hostile_text(tmp_path, write_image):
 
 def test_a_melting_threshold_is_said_on_the_page_and_in_the_terminal(tmp_path, sample_folder):
     done = run_cli(
-        *("run", "--out", tmp_path, "--root", sample_folder / RELEASE, "--threshold", "0.9"),
+        *("run", sample_folder / RELEASE, "--out", tmp_path, "--threshold", "0.9"),
         *QUICK,
     )
     assert "warning: the largest component holds" in done.stderr

@@ -2,7 +2,16 @@ import pandas as pd
 import pytest
 
 from peta_viz.errors import InvalidDataError
-from peta_viz.sources import check_images, find_images, guess_columns, read_images
+from peta_viz.imageset import Head
+from peta_viz.sources import (
+    check_images,
+    fill_columns,
+    find_images,
+    lookalike_notes,
+    read_folder,
+    read_images,
+    table_paths,
+)
 
 
 @pytest.fixture
@@ -93,8 +102,10 @@ def test_mistakes_in_a_table_to_predict_are_told(table):
         find_images(table, path_column="fille")
     with pytest.raises(InvalidDataError, match=r"save it as CSV \(UTF-8, commas\)"):
         find_images(table.with_suffix(".xlsx"))
-    with pytest.raises(InvalidDataError, match=r"no column 'path'; the columns are 'file', 'cat'"):
-        find_images(table)
+    assert find_images(table) == find_images(table, path_column="file")  # it looks like files
+    pd.DataFrame({"cat": [1, 0]}).to_csv(table.with_name("u.csv"), index=False)
+    with pytest.raises(InvalidDataError, match=r"no column 'path'; the columns are 'cat'"):
+        find_images(table.with_name("u.csv"))
     with pytest.raises(InvalidDataError, match="there is no such file"):
         find_images(table.with_name("gone.csv"))
     pd.DataFrame({"path": ["../a.png", None]}).to_csv(table.with_name("u.csv"), index=False)
@@ -115,7 +126,72 @@ def test_columns_of_words_for_yes_and_no_are_guessed_to_be_labels():
     frame = pd.DataFrame({"file": ["a.png", "b.png"] * 15, "hat": ["Yes", "no"] * 15})
     frame["hue"] = ["red", "blue"] * 15
     frame["bag"] = ["t", None] * 15
-    assert guess_columns(frame) == ("file", ["hat", "bag"], ["hue"])
+    assert fill_columns(frame) == ("file", ["hat", "bag"], ["hue"])
+    assert fill_columns(frame, others=["hue", None]) == ("file", ["hat", "bag"], [])
+    assert fill_columns(frame, "hue", ["bag"]) == ("hue", ["bag"], ())
+    bare = frame[["file", "hue"]].head(3)  # too few to be classes
+    assert fill_columns(bare, classes=["hue"]) == ("file", (), ["hue"])
+    with pytest.raises(InvalidDataError, match=r"labels=… or classes=…\n.*are 'file', 'hue'$"):
+        fill_columns(bare)
+    with pytest.raises(InvalidDataError, match="no column looks like image files: name it with"):
+        fill_columns(frame[["hat"]])
+
+
+def test_classes_that_look_alike_are_told(table):
+    frame = pd.read_csv(table).assign(hue=["Dark red", "dark-red", "blue"])
+    frame.to_csv(table, index=False)
+    imageset, _ = read_images(table=str(table), class_columns=["hue"])
+    (note,) = lookalike_notes(imageset)
+    assert note.startswith("hue: 'Dark red', 'dark-red' differ in case, blanks or hyphens only:")
+    assert not lookalike_notes(read_images(table=str(table))[0])
+
+
+def test_a_table_is_read_with_columns_that_are_guessed(table):
+    (imageset, _), path = read_images(table=str(table)), str(table)
+    assert imageset.labels.columns.tolist() == ["cat"]
+    check_images(table=path)
+    assert table_paths(path) == [f"pictures/{n}.png" for n in range(3)]
+
+
+@pytest.mark.parametrize("sides", [[""], ["train", "Val"]])
+def test_a_folder_of_images_per_class_is_a_table(write_image, tmp_path, sides):
+    for side in sides:
+        for n, kind in enumerate(("cat", "dog")):
+            write_image(f"pets/{side}/{kind}/deep/{n}.png", seed=n)
+    write_image("pets/.trash/9.png")
+    imageset, summary = read_images(root=str(tmp_path / "pets"))
+    check_images(root=str(tmp_path / "pets"))
+    assert imageset.heads == (Head("class", ("class=cat", "class=dog"), "exclusive"),)
+    assert len(imageset) == 2 * len(sides)
+    told = imageset.labels["class=dog"]
+    assert all(("dog" in name) == value for name, value in told.items())
+    assert (imageset.images["problem"] == "").all()
+    assert sorted(set(imageset.images["subset"])) == sorted(sides)
+    assert summary["images"].tolist() == [len(sides)] * 2
+    write_image("pets/stray.png")
+    with pytest.raises(InvalidDataError, match=r"1 image lies in no folder.* such as stray\.png"):
+        read_folder(tmp_path / "pets")
+
+
+@pytest.mark.parametrize(
+    ("names", "words"),
+    [
+        ([], "it is empty"),
+        (["a.png", "b.png"], "it holds a.png, b.png"),
+        (["cat/a.png"], "it holds cat"),
+        (["archive/a.png"], "this looks like one subset of PETA: give the folder above it"),
+    ],
+)
+def test_a_folder_without_labels_says_what_to_give(write_image, tmp_path, names, words):
+    (tmp_path / "all").mkdir()
+    for name in names:
+        write_image(f"all/{name}")
+    for read in (read_folder, lambda root: check_images(root=root)):
+        with pytest.raises(InvalidDataError, match="give a table") as caught:
+            read(str(tmp_path / "all"))
+        assert words in str(caught.value)
+    with pytest.raises(InvalidDataError, match="there is no such file or folder"):
+        read_folder(tmp_path / "gone")
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".parquet"])

@@ -10,13 +10,18 @@ from peta_viz.agreement import component_ids, measure_components
 from peta_viz.components import default_threshold, find_pairs, link
 from peta_viz.curation.reading import LOG_FILE
 from peta_viz.embedding import embed
-from peta_viz.files import atomic, is_file, is_folder, refuse_file
+from peta_viz.files import atomic, is_file, refuse_file
 from peta_viz.imageset import ImageSet
 from peta_viz.parquet import read_frame
-from peta_viz.peta import read_peta
 from peta_viz.quality.reading import keep_vectors, quality_of_run
 from peta_viz.quality.scores import LabelQuality
-from peta_viz.sources import guess_columns, read_table, refuse_unreadable
+from peta_viz.sources import (
+    fill_columns,
+    lookalike_notes,
+    read_folder,
+    read_table,
+    refuse_unreadable,
+)
 from peta_viz.widgets.curator import Curator
 from peta_viz.words import counted
 
@@ -41,8 +46,8 @@ def audit(
     Parameters
     ----------
     data
-        A table with one row per image (or its file), an image set, a PETA release, or the folder of
-        a run.
+        A table with one row per image (or its file), an image set, a folder as for `read_folder`,
+        or the folder of a run.
     folder
         Where components, scores and decisions are kept; the run folder itself if one was given.
         Images that were grouped there before are grouped again; decisions stay.
@@ -130,7 +135,7 @@ def is_guessed(
 ) -> bool:
     """Tell whether `read_source` guesses which columns of a table are labels."""
     is_table = isinstance(data, pd.DataFrame) or (isinstance(data, str | Path) and is_file(data))
-    return is_table and labels is None and classes is None
+    return is_table and not labels and not classes
 
 
 def told(imageset: ImageSet, *, guessed: str = "") -> list[str]:
@@ -154,6 +159,7 @@ def told(imageset: ImageSet, *, guessed: str = "") -> list[str]:
             f"these columns were guessed; name those that are labels with {guessed}, and leave out "
             "the others"
         )
+    lines += lookalike_notes(imageset)
     lost = imageset.images.loc[imageset.images["problem"] != "", "problem"]
     lines += [f"cannot be read: {one}: {problem}" for one, problem in lost.head(_FIRST).items()]
     return lines + ([f"and {len(lost) - _FIRST:,} more"] if len(lost) > _FIRST else [])
@@ -205,20 +211,16 @@ def read_source(
     if not isinstance(data, pd.DataFrame):
         if is_file(Path(data) / "images.parquet"):
             return None
-        if is_folder(data):
-            return read_peta(data)
+        if not is_file(data):
+            return read_folder(data)
         root = Path(data).parent if root is None else root
         data = read_table(Path(data))
-    if path is None or (labels is None and classes is None):
-        found = guess_columns(data)
-        path = path or found[0]
-        if labels is None and classes is None:
-            labels, classes = found[1:]
+    path, labels, classes = fill_columns(data, path, labels or (), classes or ())
     imageset = ImageSet.from_frame(
         data,
         path=path,
-        labels=labels or (),
-        classes=classes or (),
+        labels=labels,
+        classes=classes,
         root=root,
         missing="unknown",
     )

@@ -195,7 +195,7 @@ def test_images_are_read_from_wherever_they_are(table, make_set, tmp_path):
     table["hat"] = table["hat"].astype(object)
     table.loc[0, "hat"] = None
     assert read_source(table, **here).known["hat"].tolist() == [False] + [True] * 47
-    with pytest.raises(InvalidDataError, match="is not the PETA release"):
+    with pytest.raises(InvalidDataError, match="nothing in it tells the labels"):
         read_source(tmp_path)
 
 

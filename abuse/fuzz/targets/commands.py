@@ -197,8 +197,8 @@ def command(folder: Path) -> Target:
 
 def _run_lines(folder: Path, busy: Path) -> SearchStrategy[list[str]]:
     """Draw runs of a table, or the release that is none, with options mostly of the right kind."""
-    table = ["--table", str(folder / "table.csv"), "--label-columns", "a"]
-    inputs = mostly(st.just(table), st.just(["--root", str(folder)]) | st.just([]))
+    table = [str(folder / "table.csv"), "--label-columns", "a"]
+    inputs = mostly(st.just(table), st.sampled_from([[str(folder)], table[:1], []]))
     odd = st.one_of(
         numbers.map(str), texts, _paths(folder, busy), st.sampled_from(["nan", "-1", ""])
     )

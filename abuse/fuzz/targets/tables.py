@@ -27,7 +27,7 @@ from abuse.fuzz.targets.tabular import (
 from peta_viz.arrow import HEADS_KEY
 from peta_viz.errors import InvalidDataError
 from peta_viz.imageset import Head, ImageSet
-from peta_viz.sources import find_images, guess_columns, read_images, read_table, table_paths
+from peta_viz.sources import fill_columns, find_images, read_images, read_table, table_paths
 
 _READABLE = tuple(f"{number}.{kind}" for number in range(4) for kind in ("png", "jpg", "webp"))
 _ODD_PATHS = (
@@ -121,7 +121,7 @@ def _from_frame(folder: Path, frame: pd.DataFrame, options: dict[str, Any]) -> S
     root = folder if options["root"] else None
     imageset = ImageSet.from_frame(frame, **{**options, "root": root})
     with suppress(InvalidDataError):
-        guess_columns(frame)
+        fill_columns(frame)
     imageset.to_parquet(folder / "out")
     again = ImageSet.from_parquet(folder / "out")
     assert again.labels.equals(imageset.labels), "it is not read as it was written"
@@ -165,7 +165,7 @@ class _Reader:
         table_paths(str(self.file), "path")
         frame = read_table(self.file, ["path"])
         with suppress(InvalidDataError):
-            guess_columns(frame)
+            fill_columns(frame)
         with suppress(InvalidDataError):
             find_images(self.file, component_column="kind")
         likely = len(data) % 4 > 0
