@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from peta_viz.errors import InvalidDataError
-from peta_viz.imageset import ImageSet
+from peta_viz.imageset import ImageSet, refuse_other
 from peta_viz.tally import Floats, Groups, Ints, Tally, pack, unpack
 
 Measure = Literal["disagreement", "std", "variance", "geometric_variance", "cubic_variance"]
@@ -101,6 +101,7 @@ def tally_of(imageset: ImageSet) -> Tally:
 
 def component_ids(imageset: ImageSet) -> Ints:
     """Return `component_id` of every image, or say that clustering comes first."""
+    refuse_other(imageset)
     if "component_id" not in imageset.images.columns:
         raise InvalidDataError("the image set", ["it has no component_id: call cluster() first"])
     return imageset.images["component_id"].to_numpy()

@@ -340,13 +340,15 @@ def audit(
             classes=classes,
             root=images_root,
         )
+    lines: list[str] = []
     if imageset is None:
         folder = out or source
         quality = quality_of_run(source)
     else:
         names = "--label-columns (yes or no) and --class-columns"
         guessed = names if is_guessed(source, labels, classes) else ""
-        typer.echo("\n".join(told(imageset, guessed=guessed)), err=True)
+        lines = told(imageset, guessed=guessed)
+        typer.echo("\n".join(lines), err=True)
         group(imageset, folder, reid=reid, threshold=threshold)
         quality = quality_of_run(folder)
     sizes = quality.components["size"]
@@ -356,7 +358,7 @@ def audit(
         f"{counted(int(several.sum()), 'image')}; {counted(int((sizes == 1).sum()), 'image')} "
         "like no other"
     )
-    table, page = write_worst(quality, folder, count=count, shown=shown)
+    table, page = write_worst(quality, folder, count=count, shown=shown, told=lines)
     worst = read_worst(folder)
     if worst is None or worst.empty:
         typer.echo(f"no label is wrong with a probability of {LISTED:.0%} or more")

@@ -4,8 +4,12 @@ import contextlib
 import io
 import logging
 import os
+import re
+import select
 import shutil
+import sys
 import tempfile
+import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,12 +18,13 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 import pandas as pd
+from tqdm import tqdm
 
 from peta_viz.approximate import ASKED, EXACT_UP_TO, approximate_pairs
 from peta_viz.embedding import Vectors
 from peta_viz.errors import InvalidDataError, MissingPartError
 from peta_viz.images import problems_of
-from peta_viz.imageset import ImageSet
+from peta_viz.imageset import ImageSet, refuse_other
 from peta_viz.links import (
     MELTED_SHARE,
     Links,
@@ -29,12 +34,14 @@ from peta_viz.links import (
     suggest_threshold,
     unique_pairs,
 )
+from peta_viz.progress import bar_fits
 
 Backend = Literal["fastdup", "exact", "approximate", "auto"]
 
 FASTDUP_THRESHOLD = 0.96
 REID_THRESHOLD = 0.70
 _EXHAUSTIVE_UP_TO = 20_000  # vectors that fastdup compares all with all
+_HOW_FAR = re.compile(r"(\d+)% Estimated")
 _FIGURES = ["blur", "mean", "stdv"]
 NO_NUMBER = "its vector is not a number"
 _NO_FEATURES = "fastdup gave no features for it (it may be under 10×10 pixels)"
@@ -310,6 +317,7 @@ def _check(
     neighbours: int,
     backend: str,
 ) -> None:
+    refuse_other(imageset)
     problems = _threshold_problems(threshold)
     if neighbours < 1:
         problems.append(f"neighbours must be 1 or more, but is {neighbours}")
@@ -418,15 +426,43 @@ def _agree(pairs: pd.DataFrame, components: pd.DataFrame, threshold: float, coun
 
 
 @contextmanager
-def _stdout_to_stderr() -> Iterator[None]:
-    """Let the progress that fastdup's compiled part prints go where progress bars go."""
+def _fastdup_told() -> Iterator[None]:
+    """Show what fastdup's compiled part prints: how far it is as a bar, the rest as it is."""
     kept = os.dup(1)
-    os.dup2(2, 1)
-    try:
-        yield
-    finally:
-        os.dup2(kept, 1)
-        os.close(kept)
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    os.dup2(writing, 1)
+    os.close(writing)
+    done = threading.Event()
+    with tqdm(desc="grouping", total=100, unit="%", disable=not bar_fits()) as bar:
+        reader = threading.Thread(target=_follow, args=(reading, bar, done))
+        reader.start()
+        try:
+            yield
+        finally:
+            os.dup2(kept, 1)
+            os.close(kept)
+            done.set()
+            reader.join()
+            os.close(reading)
+
+
+def _follow(reading: int, bar: "tqdm[Any]", done: threading.Event) -> None:
+    """Read until there is no more; a child that lives on may never close the pipe."""
+    ends, text = False, b""
+    while not ends:
+        was_done = done.is_set()
+        ready = select.select([reading], [], [], 0.1)[0]
+        came = os.read(reading, 1 << 16) if ready else b""
+        ends = not came and (bool(ready) or was_done)
+        *lines, text = re.split(rb"[\r\n]+", text + came)
+        for line in [*lines, text] if ends else lines:
+            words = line.decode(errors="replace").strip()
+            percent = _HOW_FAR.search(words)
+            if percent:
+                bar.update(max(0, int(percent[1]) - bar.n))
+            elif words:
+                tqdm.write(words, file=sys.stderr)
 
 
 def _import_fastdup() -> Any:
@@ -446,7 +482,7 @@ def _import_fastdup() -> Any:
 def _call_fastdup(fastdup: Any, folder: Path, **options: object) -> None:
     logging.getLogger("fastdup").setLevel(logging.WARNING)
     try:
-        with contextlib.redirect_stdout(io.StringIO()), _stdout_to_stderr():
+        with contextlib.redirect_stdout(io.StringIO()), _fastdup_told():
             project = fastdup.create(work_dir=str(folder), input_dir=os.sep)
             failed = project.run(overwrite=True, print_summary=False, **options)
     except Exception as error:  # noqa: BLE001 - whatever it is, there is a way without fastdup

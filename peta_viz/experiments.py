@@ -1,5 +1,6 @@
 """Experiments: what a model was trained on, and what it was judged on."""
 
+import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,9 +11,10 @@ import pandas as pd
 
 from peta_viz.curation.reading import Correction
 from peta_viz.errors import InvalidDataError
+from peta_viz.files import atomic
 from peta_viz.imageset import ImageSet
 from peta_viz.splitting import side_of
-from peta_viz.training.checkpoints import BEST, load_model
+from peta_viz.training.checkpoints import BEST, LAST, load_model
 from peta_viz.training.config import TrainConfig
 from peta_viz.training.data import readable
 from peta_viz.training.epochs import EpochReports
@@ -64,6 +66,8 @@ def train_models(
 ) -> pd.DataFrame:
     """Train models on the raw and on the cleaned image set, one of each for every seed.
 
+    Where cleaning changes nothing, the model of the raw image set is also that of the cleaned one.
+
     Parameters
     ----------
     imageset
@@ -95,6 +99,7 @@ def train_models(
     raw = readable(imageset)
     pixels = PixelStore.of(raw, config.height_px, config.width_px, cache=cache, progress=progress)
     sets = {"raw": raw, "cleaned": readable(cleaning.apply(imageset))}
+    alike = _are_alike(*sets.values())
     histories: list[pd.DataFrame] = []
     planned = seeds or (config.seed,)
     for seed in planned:
@@ -102,6 +107,8 @@ def train_models(
             name, settings = f"{state}/seed-{seed}", replace(config, seed=seed)
             own = Path(folder) / name
             called = list(hooks(settings))
+            if alike and state == "cleaned":
+                _take_over(Path(folder) / f"raw/seed-{seed}", own)
             if report_every:
                 judged = side_of(chosen, "validation")
                 called.append(EpochReports(own / "epochs", judged, every=report_every))
@@ -119,6 +126,20 @@ def train_models(
             history.insert(0, "trained_on", state)
             histories.append(history)
     return pd.concat(histories, ignore_index=True)
+
+
+def _are_alike(raw: ImageSet, cleaned: ImageSet) -> bool:
+    return all(
+        getattr(raw, part).equals(getattr(cleaned, part)) for part in ("images", "labels", "known")
+    )
+
+
+def _take_over(there: Path, here: Path) -> None:
+    """Copy a training; its last checkpoint, which says how far it is, comes last."""
+    files = [file for file in there.rglob("*") if file.is_file() and file.name[0] != "."]
+    for file in sorted(files, key=lambda file: file.name == LAST):
+        with atomic(here / file.relative_to(there)) as partial:
+            shutil.copyfile(file, partial)
 
 
 def run_experiments(

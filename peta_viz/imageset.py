@@ -287,6 +287,21 @@ class ImageSet:
         )
 
 
+def refuse_other(value: Any) -> None:
+    """Refuse what is no `ImageSet`, and say how to make one."""
+    if isinstance(value, ImageSet):
+        return
+    ways = {
+        pd.DataFrame: "ImageSet.from_frame(frame, path=…, labels=…, classes=…) makes one of it",
+        str | Path: "ImageSet.from_parquet(…) reads one from a run folder, read_peta(…) a release",
+    }
+    way = next((words for kind, words in ways.items() if isinstance(value, kind)), "")
+    raise InvalidDataError(
+        f"what was given, of type {type(value).__name__},",
+        ["expected an ImageSet" + (f": {way}" if way else "")],
+    )
+
+
 def heads_of(schema: pa.Schema, file: Path) -> tuple[Head, ...]:
     """Return the heads that the schema of ``labels.parquet`` tells.
 

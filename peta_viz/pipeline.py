@@ -23,10 +23,10 @@ from peta_viz.errors import InvalidDataError, StageError, in_a_line
 from peta_viz.evaluation import read_scores
 from peta_viz.files import alone, disk_told, write_text
 from peta_viz.parameters import check_parameters
+from peta_viz.progress import AS_LINES, EPOCH_LINE
 from peta_viz.report import notebook_to_html, read_notes, write_index
 from peta_viz.sources import table_paths
 from peta_viz.tracking import OnlyLines, Tracker
-from peta_viz.training.progress import AS_LINES, EPOCH_LINE
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,11 @@ STAGES = (
         "Components",
         ("images.parquet", "labels.parquet", "pairs.parquet", "near.parquet", "notes.json"),
     ),
-    Stage("02_cleaning", "Cleaning", ("components.parquet", "cleaning.parquet")),
+    Stage(
+        "02_cleaning",
+        "Cleaning",
+        ("components.parquet", "cleaning.parquet", "worst_labels.csv", "worst_labels.html"),
+    ),
     Stage("03_training", "Training", ("training.csv", "models/raw", "models/cleaned")),
     Stage(
         "04_experiments",

@@ -15,6 +15,7 @@ from peta_viz.files import is_file, write_text
 from peta_viz.imageset import ImageSet
 from peta_viz.markup import POLICY, templates
 from peta_viz.parquet import read_frame
+from peta_viz.quality.reading import WORST_PAGE
 from peta_viz.stills import show_components
 from peta_viz.tracking import without_cnvrg
 
@@ -130,6 +131,7 @@ def write_index(
             judged=int(choose(scores)["components"].max()),
             few=FEW,
             wrong=components["wrong_labels"].sum() if "wrong_labels" in components else None,
+            worst_page=WORST_PAGE,
             truth=pd.read_csv(truth, index_col=["strategy", "level"])
             if parameters.get("truth") and truth.is_file()
             else None,

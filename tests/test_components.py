@@ -1,3 +1,4 @@
+import os
 import sys
 import warnings
 from pathlib import Path
@@ -11,6 +12,7 @@ from peta_viz.components import (
     REID_THRESHOLD,
     MeltedWarning,
     _agree,
+    _fastdup_told,
     cluster,
     default_threshold,
     find_pairs,
@@ -284,3 +286,27 @@ def test_near_pairs_beyond_the_nearest_neighbours_need_vectors(make_set):
 
     assert across(near_pairs(imageset, pairs, 0.95)) == 0
     assert across(near_pairs(imageset, pairs, 0.95, vectors)) == 16
+
+
+def test_what_fastdup_prints_becomes_a_bar(capfd, monkeypatch):
+    monkeypatch.setattr("peta_viz.components.bar_fits", lambda: True)
+    with _fastdup_told():
+        for part in (b"\rdata [##", b"##  ] 40% Estimated: 0 Minutes\r", b"disk is sl", b"ow\n"):
+            os.write(1, part)
+        os.write(1, b"\rdata [#####] 100% Estimated: 0 Minutes")
+    said = capfd.readouterr()
+    assert not said.out
+    assert "disk is slow" in said.err
+    assert "grouping: 100%" in said.err
+    assert "Estimated" not in said.err
+    os.write(1, b"mine")
+    assert capfd.readouterr().out == "mine"
+
+
+def test_more_than_anybody_reads_does_not_stop_fastdup(monkeypatch):
+    monkeypatch.setattr("peta_viz.components._follow", lambda *_: None)
+    flood = b"." * (1 << 22)
+    with _fastdup_told():
+        assert os.write(1, flood) < len(flood)
+        with pytest.raises(BlockingIOError):  # compiled code goes on after that
+            os.write(1, flood)

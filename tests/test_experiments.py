@@ -158,7 +158,8 @@ def test_what_was_predicted_of_the_validation_side_is_kept(trained):
 
 def test_models_say_which_of_how_many_is_trained(task, tmp_path, capsys):
     config = TrainConfig(epochs=1, height_px=32, width_px=32, batch_size=4, weights=None)
-    train_models(task, clean(task, [LabelPruning()]), config, tmp_path, seeds=[0, 1])
+    cleaning = clean(task, [ComponentPruning(lambda c: c["contested"])])
+    train_models(task, cleaning, config, tmp_path, seeds=[0, 1])
     lines = [line for line in capsys.readouterr().err.splitlines() if "epoch 1" in line]
     assert [line.partition(":")[0] for line in lines] == [
         "raw/seed-0 (model 1 of 4)",
@@ -166,6 +167,23 @@ def test_models_say_which_of_how_many_is_trained(task, tmp_path, capsys):
         "raw/seed-1 (model 3 of 4)",
         "cleaned/seed-1 (model 4 of 4)",
     ]
+
+
+def test_where_nothing_was_cleaned_one_model_stands_for_both(task, tmp_path, capsys):
+    config = TrainConfig(epochs=2, height_px=32, width_px=32, batch_size=4, weights=None)
+    nothing = clean(task, [])
+    history = train_models(task, nothing, config, tmp_path, report_every=1)
+    lines = [line for line in capsys.readouterr().err.splitlines() if "epoch" in line]
+    assert [line.partition(":")[0] for line in lines] == ["raw/seed-0 (model 1 of 2)"] * 2
+    own = {state: rows.iloc[:, 2:] for state, rows in history.groupby("trained_on")}
+    assert own["cleaned"].reset_index(drop=True).equals(own["raw"].reset_index(drop=True))
+    raw, cleaned = tmp_path / "raw" / "seed-0", tmp_path / "cleaned" / "seed-0"
+    assert (cleaned / "best.pt").read_bytes() == (raw / "best.pt").read_bytes()
+    assert (cleaned / "epochs" / "best").is_dir()
+    # What is cleaned afterwards is trained anew.
+    cleaning = clean(task, [ComponentPruning(lambda c: c["contested"])])
+    train_models(task, cleaning, config, tmp_path, progress=False)
+    assert (cleaned / "best.pt").read_bytes() != (raw / "best.pt").read_bytes()
 
 
 def test_models_that_are_not_there_are_told(task, trained):

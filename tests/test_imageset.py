@@ -5,6 +5,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
+from peta_viz import Gallery, cluster, label_quality, measure_components, split
 from peta_viz.arrow import HEADS_KEY
 from peta_viz.errors import InvalidDataError
 from peta_viz.imageset import Head, ImageSet
@@ -204,3 +205,14 @@ def test_where_no_problem_is_told_there_is_none(make_set):
     images = made.images.drop(columns="problem")
     assert replace(made, images=images).images["problem"].tolist() == ["", ""]
     assert "problem" not in images
+
+
+def test_a_table_is_no_image_set_and_says_what_makes_one_of_it():
+    frame = pd.DataFrame({"path": ["a.png"]})
+    for use in (cluster, measure_components, label_quality, split, Gallery):
+        with pytest.raises(InvalidDataError, match=r"ImageSet\.from_frame\(frame, path=…"):
+            use(frame)
+    with pytest.raises(InvalidDataError, match=r"of type str,.*\n.*read_peta\(…\) a release"):
+        cluster("PETA dataset")
+    with pytest.raises(InvalidDataError, match=r"of type int, .*\n.*expected an ImageSet$"):
+        cluster(7)

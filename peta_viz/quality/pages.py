@@ -1,5 +1,6 @@
 """The labels that are likely wrong, as a list for machines and as a page for people."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,11 +9,10 @@ import pandas as pd
 from peta_viz.agreement import measure_components
 from peta_viz.files import atomic, write_text
 from peta_viz.markup import POLICY, templates
-from peta_viz.quality.reading import WORST_FILE
+from peta_viz.quality.reading import WORST_FILE, WORST_PAGE
 from peta_viz.quality.scores import LISTED, LabelQuality
 from peta_viz.stills import read_pictures, show_components
 
-PAGE_FILE = "worst_labels.html"
 _DIFFERENT = 0.5
 _LARGE_PX, _SMALL_PX = 160, 80
 _COPIES = 4
@@ -20,7 +20,12 @@ _MOST_SHOWN = 20  # components
 
 
 def write_worst(
-    quality: LabelQuality, folder: str | Path, *, count: int = 1_000, shown: int = 100
+    quality: LabelQuality,
+    folder: str | Path,
+    *,
+    count: int = 1_000,
+    shown: int = 100,
+    told: Sequence[str] = (),
 ) -> tuple[Path, Path]:
     """Write the labels that are most likely wrong as a CSV file, and the first ones as a page.
 
@@ -34,6 +39,8 @@ def write_worst(
         Where ``worst_labels.csv`` and ``worst_labels.html`` are written.
     count, shown
         How many labels are listed at most, and how many of them are shown with pictures.
+    told
+        Lines on what was read, which the page repeats.
 
     Returns
     -------
@@ -41,7 +48,7 @@ def write_worst(
         The list and the page.
 
     """
-    table, page = Path(folder) / WORST_FILE, Path(folder) / PAGE_FILE
+    table, page = Path(folder) / WORST_FILE, Path(folder) / WORST_PAGE
     worst = quality.worst(count, least=LISTED)
     with atomic(table) as partial:
         worst.to_csv(partial, index=False)
@@ -54,6 +61,7 @@ def write_worst(
         .get_template("worst.html.j2")
         .render(
             policy=POLICY,
+            told=told,
             images=len(quality.imageset),
             labels=quality.scores.shape[1],
             listed=len(worst),

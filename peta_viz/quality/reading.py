@@ -15,6 +15,7 @@ from peta_viz.sources import read_csv
 
 VECTORS_FILE = "vectors.npy"
 WORST_FILE = "worst_labels.csv"
+WORST_PAGE = "worst_labels.html"
 
 
 def keep_vectors(folder: str | Path, vectors: Vectors | None) -> None:

@@ -21,6 +21,7 @@ from peta_viz.errors import InvalidDataError, in_a_line
 from peta_viz.evaluation import evaluate, mean_macro_f1
 from peta_viz.files import alone
 from peta_viz.imageset import Head, ImageSet
+from peta_viz.progress import bar_fits, epoch_line, titled
 from peta_viz.splitting import side_of
 from peta_viz.training.checkpoints import BEST, LAST, device_of, new_model, save
 from peta_viz.training.config import TrainConfig
@@ -29,7 +30,6 @@ from peta_viz.training.losses import HeadTruth, total_loss
 from peta_viz.training.model import GroupNet
 from peta_viz.training.pixels import PixelStore, Values
 from peta_viz.training.predict import predict
-from peta_viz.training.progress import bar_fits, epoch_line, titled
 from peta_viz.training.thresholds import best_thresholds, into_biases, move_thresholds
 
 

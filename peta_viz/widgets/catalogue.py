@@ -13,7 +13,7 @@ from pandas.api.types import is_bool_dtype, is_object_dtype
 from peta_viz.agreement import MEASURES, measure_components
 from peta_viz.errors import InvalidDataError
 from peta_viz.grouping import group_rows, number_components
-from peta_viz.imageset import ImageSet
+from peta_viz.imageset import ImageSet, refuse_other
 from peta_viz.links import Links
 from peta_viz.words import counted
 
@@ -79,6 +79,7 @@ class Catalogue:
             If an image has an empty `component_id`, or `components` is about other components.
 
         """
+        refuse_other(imageset)
         grouped = "component_id" in imageset.images.columns
         if not grouped:
             imageset = imageset.with_columns(component_id=np.arange(len(imageset)))

@@ -11,7 +11,7 @@ import traitlets
 
 from peta_viz.confusion import judged, right
 from peta_viz.errors import InvalidDataError, PetaVizError, RequestError, UnreadableImageError
-from peta_viz.imageset import ImageSet
+from peta_viz.imageset import ImageSet, refuse_other
 from peta_viz.links import Links
 from peta_viz.markup import Still
 from peta_viz.stills import show_components, show_images
@@ -122,6 +122,7 @@ class Gallery(Answering):
         notes: Mapping[Any, str] | None = None,
         **options: Any,
     ) -> None:
+        refuse_other(imageset)
         self._sent: set[tuple[int, int]] = set()
         self._good_query = ""
         links = None if pairs is None else Links.of(imageset.images.index, pairs)

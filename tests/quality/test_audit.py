@@ -105,6 +105,7 @@ def test_the_command_lists_and_shows_them(table, tmp_path):
     assert listed["reason"].iloc[0] == "all of 3 near-copies have it"
     page = (out / "worst_labels.html").read_text()
     assert "a class taken for another counts as two wrong labels" in page
+    assert "these columns were guessed" in page
     assert page.count('class="finding"') == min(2, listed["image_id"].nunique())
     assert "<b>bag" not in page
     assert "http" not in page.replace("http-equiv", "")

@@ -10,13 +10,13 @@ import torch
 
 from peta_viz.errors import InvalidDataError
 from peta_viz.imageset import Head
+from peta_viz.progress import EPOCH_LINE
 from peta_viz.training import loop
 from peta_viz.training.checkpoints import LAST, load_model, new_model
 from peta_viz.training.config import TrainConfig
 from peta_viz.training.loop import train
 from peta_viz.training.pixels import PixelStore
 from peta_viz.training.predict import predict
-from peta_viz.training.progress import EPOCH_LINE
 
 CONFIG = TrainConfig(
     epochs=3, height_px=32, width_px=32, batch_size=8, learning_rate=3e-3, weights=None, seed=4

@@ -4,7 +4,7 @@ import sys
 import pytest
 from ipykernel.iostream import OutStream
 
-from peta_viz.training.progress import AS_LINES, EPOCH_LINE, bar_fits, epoch_line
+from peta_viz.progress import AS_LINES, EPOCH_LINE, bar_fits, epoch_line
 
 
 class _Terminal(io.StringIO):
