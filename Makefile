@@ -82,7 +82,7 @@ bench-scale: $(READY) ## the gallery's kernel at up to ten million images; takes
 	$(BIN)/python -m benchmarks.gallery_scale
 
 faults: $(READY) ## kill, starve and disturb every stage and part of it; about an hour
-	@tools/system-packages faketime
+	@tools/system-packages g++
 	$(BIN)/python -m abuse.faults
 
 mutation: $(READY) ## what tests do not notice: a sample of changes to the code, for an hour or two

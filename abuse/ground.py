@@ -121,8 +121,10 @@ class Ground:
             self._hidden.rename(self.release)
 
     def set_clock(self, days: float) -> None:
-        """Move the clock of those that look at it."""
-        self.clock.write_text(f"{days:+.0f}d\n", encoding="utf-8")
+        """Move the clock of those that look at it, at once."""
+        seconds = int(days * 86400).to_bytes(8, sys.byteorder, signed=True)
+        with self.clock.open("r+b" if self.clock.exists() else "wb") as file:
+            file.write(seconds)
 
     def _mount(self, *options: str) -> None:
         subprocess.run(["mount", *options, str(self.disk)], check=True)  # noqa: S603, S607

@@ -1,8 +1,10 @@
 """The faults: what is done to something at work, and how it is taken back."""
 
-import glob
+import shutil
+import subprocess
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 
@@ -117,18 +119,15 @@ def clock_environment(ground: Ground) -> dict[str, str]:
     Raises
     ------
     FileNotFoundError
-        If libfaketime is not installed.
+        If there is no C compiler.
 
     """
-    found = glob.glob("/usr/lib/*/faketime/libfaketimeMT.so.1")  # noqa: PTH207
-    if not found:
-        raise FileNotFoundError("libfaketime is not there: apt-get install faketime")
-    return {
-        "LD_PRELOAD": found[0],
-        "FAKETIME_TIMESTAMP_FILE": str(ground.clock),
-        "FAKETIME_NO_CACHE": "1",
-        # A clock that is set moves neither the monotonic one nor the times of files.
-        "DONT_FAKE_MONOTONIC": "1",
-        "FAKETIME_DONT_FAKE_MONOTONIC": "1",
-        "NO_FAKE_STAT": "1",
-    }
+    compiler = shutil.which("cc")
+    if compiler is None:
+        raise FileNotFoundError("there is no C compiler: apt-get install g++")
+    library = ground.scratch / "clock.so"
+    if not library.exists():
+        source = Path(__file__).with_name("clock.c")
+        command = [compiler, "-O2", "-shared", "-fPIC", "-o", library, source, "-ldl"]
+        subprocess.run(command, check=True)  # noqa: S603
+    return {"LD_PRELOAD": str(library), "ABUSE_CLOCK": str(ground.clock)}
