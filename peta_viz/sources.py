@@ -6,13 +6,14 @@ from typing import Any, Literal
 
 import pandas as pd
 
+from peta_viz.columns import fill_columns, image_columns, lookalikes
 from peta_viz.errors import InvalidDataError, in_a_line
 from peta_viz.files import is_file, is_folder
 from peta_viz.images import EXTENSIONS, header_problem
 from peta_viz.imageset import ImageSet
 from peta_viz.parquet import checked_schema, read_frame, told
 from peta_viz.peta import is_release, peta_summary, read_peta
-from peta_viz.tables import in_words, is_yes_no, lookalikes, meant, read_rows, resolve_paths
+from peta_viz.tables import in_words, meant, read_rows, resolve_paths
 from peta_viz.words import counted
 
 _FIRST = 5  # of what a folder holds
@@ -267,75 +268,10 @@ def columns_of(
     return fill_columns(read_table(Path(table)), path, labels, classes, others)
 
 
-def fill_columns(
-    frame: pd.DataFrame,
-    path: str | None = None,
-    labels: Sequence[str] = (),
-    classes: Sequence[str] = (),
-    others: Iterable[str | None] = (),
-) -> tuple[str, Sequence[str], Sequence[str]]:
-    """Return the columns of a table that were named, and guess what was not.
-
-    Labels and classes are guessed only where neither is named, and never among `others`.
-
-    Returns
-    -------
-    path : str
-        The first column most of whose texts end like image files.
-    labels : sequence of str
-        Columns of yes and no, as `ImageSet.from_frame` takes them.
-    classes : sequence of str
-        Other columns of text with 2 to 50 values, each of them ten times on average.
-
-    Raises
-    ------
-    InvalidDataError
-        If no column looks like image files, or none like labels.
-
-    """
-    frame = frame.loc[:, ~frame.columns.duplicated()]
-    given = _texts(frame)
-    files = _image_columns(frame)
-    if not labels and not classes:
-        taken = {path, *files, *others}
-        labels = [
-            n
-            for n in frame.columns
-            if n not in taken and frame[n].notna().any() and is_yes_no(frame[n].dropna())
-        ]
-        classes = [
-            n
-            for n, told in given.items()
-            if n not in {*taken, *labels} and 2 <= told.nunique() <= min(50, len(frame) / 10)  # noqa: PLR2004
-        ]
-    problems = []
-    if path is None and not files:
-        problems.append("no column looks like image files: name it with path=…")
-    if not labels and not classes:
-        problems.append("no column looks like labels: name them with labels=… or classes=…")
-    if problems:
-        columns = ", ".join(map(repr, frame.columns))
-        raise InvalidDataError("the table", [*problems, f"the columns are {columns}"])
-    return path or files[0], labels, classes
-
-
-def _texts(frame: pd.DataFrame) -> "dict[str, pd.Series[str]]":
-    columns = frame.columns[~frame.columns.duplicated()]
-    texts = [n for n in columns if not pd.api.types.is_numeric_dtype(frame[n])]
-    return {n: in_words(frame[n].dropna()) for n in texts}
-
-
-def _image_columns(frame: pd.DataFrame) -> list[str]:
-    """Return the columns most of whose texts end like image files."""
-    ends = tuple(EXTENSIONS)
-    texts = _texts(frame).items()
-    return [n for n, told in texts if told.str.lower().str.endswith(ends).mean() > 0.5]  # noqa: PLR2004
-
-
 def table_paths(table: str, path_column: str | None = None) -> list[str]:
     """Return the paths a table names, or nothing where it cannot be read."""
     try:
-        path_column = path_column or next(iter(_image_columns(read_table(Path(table)))), "path")
+        path_column = path_column or next(iter(image_columns(read_table(Path(table)))), "path")
         return in_words(read_table(Path(table), [path_column])[path_column].dropna()).tolist()
     except (InvalidDataError, KeyError):
         return []
@@ -377,7 +313,7 @@ def find_images(
     if is_folder(source):
         return list(map(str, _images_below(source))), None
     frame = read_table(source, [path_column, component_column])
-    path_column = path_column or next(iter(_image_columns(frame)), "path")
+    path_column = path_column or next(iter(image_columns(frame)), "path")
     wanted = [name for name in (path_column, component_column) if name is not None]
     problems = [
         f"there is no column {name!r}{meant(name, frame.columns)}; "

@@ -2,8 +2,6 @@
 
 import numbers
 import os.path
-import re
-import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -200,22 +198,6 @@ def meant(name: str, names: Iterable[str]) -> str:
     """Ask whether the most similar of some names was meant, where one is similar."""
     close = get_close_matches(str(name), [str(one) for one in names], n=1)
     return f" (did you mean {close[0]!r}?)" if close else ""
-
-
-def lookalikes(names: Iterable[str]) -> list[list[str]]:
-    """Return names that differ in case, blanks, hyphens or underscores only, put together.
-
-    Examples
-    --------
-    >>> lookalikes(["red", "dark red", "Red ", "blue", "dark-red"])
-    [['red', 'Red '], ['dark red', 'dark-red']]
-
-    """
-    alike: dict[str, list[str]] = {}
-    for name in names:
-        plain = unicodedata.normalize("NFKC", name).casefold()
-        alike.setdefault(re.sub(r"[\s_-]+", "", plain), []).append(name)
-    return [together for together in alike.values() if len(together) > 1]
 
 
 def _row(label: Any, frame: pd.DataFrame) -> str:

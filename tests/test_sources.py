@@ -5,7 +5,6 @@ from peta_viz.errors import InvalidDataError
 from peta_viz.imageset import Head
 from peta_viz.sources import (
     check_images,
-    fill_columns,
     find_images,
     lookalike_notes,
     read_folder,
@@ -120,21 +119,6 @@ def test_a_table_with_other_marks_between_columns_says_so(tmp_path):
     (tmp_path / "a.csv").write_text("file;hat\na.png;1\n")
     with pytest.raises(InvalidDataError, match="separated by ';': save it with commas"):
         read_images(table=str(tmp_path / "a.csv"), path_column="file", label_columns=["hat"])
-
-
-def test_columns_of_words_for_yes_and_no_are_guessed_to_be_labels():
-    frame = pd.DataFrame({"file": ["a.png", "b.png"] * 15, "hat": ["Yes", "no"] * 15})
-    frame["hue"] = ["red", "blue"] * 15
-    frame["bag"] = ["t", None] * 15
-    assert fill_columns(frame) == ("file", ["hat", "bag"], ["hue"])
-    assert fill_columns(frame, others=["hue", None]) == ("file", ["hat", "bag"], [])
-    assert fill_columns(frame, "hue", ["bag"]) == ("hue", ["bag"], ())
-    bare = frame[["file", "hue"]].head(3)  # too few to be classes
-    assert fill_columns(bare, classes=["hue"]) == ("file", (), ["hue"])
-    with pytest.raises(InvalidDataError, match=r"labels=… or classes=…\n.*are 'file', 'hue'$"):
-        fill_columns(bare)
-    with pytest.raises(InvalidDataError, match="no column looks like image files: name it with"):
-        fill_columns(frame[["hat"]])
 
 
 def test_classes_that_look_alike_are_told(table):

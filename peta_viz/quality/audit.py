@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from peta_viz.agreement import component_ids, measure_components
+from peta_viz.columns import fill_columns
 from peta_viz.components import default_threshold, find_pairs, link
 from peta_viz.curation.reading import LOG_FILE
 from peta_viz.embedding import embed
@@ -16,7 +17,6 @@ from peta_viz.parquet import read_frame
 from peta_viz.quality.reading import keep_vectors, quality_of_run
 from peta_viz.quality.scores import LabelQuality
 from peta_viz.sources import (
-    fill_columns,
     lookalike_notes,
     read_folder,
     read_table,

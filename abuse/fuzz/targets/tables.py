@@ -25,9 +25,10 @@ from abuse.fuzz.targets.tabular import (
     some_edits,
 )
 from peta_viz.arrow import HEADS_KEY
+from peta_viz.columns import fill_columns
 from peta_viz.errors import InvalidDataError
 from peta_viz.imageset import Head, ImageSet
-from peta_viz.sources import fill_columns, find_images, read_images, read_table, table_paths
+from peta_viz.sources import find_images, read_images, read_table, table_paths
 
 _READABLE = tuple(f"{number}.{kind}" for number in range(4) for kind in ("png", "jpg", "webp"))
 _ODD_PATHS = (
