@@ -59,7 +59,14 @@ def mates(
     return both.drop_duplicates(["first", "second"], ignore_index=True)
 
 
-def same_thing(labels: Mask, known: Mask, pairs: pd.DataFrame, *, seed: int = 0) -> Floats:
+def same_thing(
+    labels: Mask,
+    known: Mask,
+    pairs: pd.DataFrame,
+    *,
+    questions: Rows | None = None,
+    seed: int = 0,
+) -> Floats:
     """Estimate for each pair how likely both images show the same thing.
 
     Two kinds of pairs are assumed: of the same thing, whose labels differ where an annotator erred,
@@ -67,12 +74,18 @@ def same_thing(labels: Mask, known: Mask, pairs: pd.DataFrame, *, seed: int = 0)
     first kind is at which similarity, and how often annotators err at which label, is estimated
     from the pairs themselves by expectation and maximisation.
 
+    Two rows that differ in one answer alone do not tell an error from another thing, so the answer
+    that speaks most against a pair is not counted: different things differ in several.
+
     Parameters
     ----------
     labels, known
         bool, shape ``(images, labels)``.
     pairs
         `first`, `second` (row numbers) and `similarity` (NaN where it is not known).
+    questions
+        int64, shape ``(labels,)``: labels of the same number are one answer, as those of an
+        exclusive head; by default each is one of its own.
     seed
         Which pairs it is estimated from, if there are very many.
 
@@ -90,6 +103,8 @@ def same_thing(labels: Mask, known: Mask, pairs: pd.DataFrame, *, seed: int = 0)
     some = np.arange(len(pairs))
     if len(some) > _PAIRS:
         some = np.sort(rng.choice(some, _PAIRS, replace=False))
+    if questions is None:
+        questions = np.arange(labels.shape[1])
     answered = np.maximum(known.sum(axis=0), 1)
     base = np.clip((labels & known).sum(axis=0) / answered, 1e-4, 1 - 1e-4)
     common = np.full(bins.max() + 1, 0.5)
@@ -102,6 +117,7 @@ def same_thing(labels: Mask, known: Mask, pairs: pd.DataFrame, *, seed: int = 0)
         common = np.clip((found + 1) / (total + 2), 1e-4, 1 - 1e-4)
         errors = _differing(labels, known, first[some], second[some], same)
     evidence = _evidence(labels, known, first, second, base, errors)
+    evidence += _most_against(labels, known, first, second, -_if_unlike(base, errors), questions)
     return _probability(common, bins, evidence).astype(np.float32)
 
 
@@ -123,16 +139,21 @@ def _probability(common: Wide, bins: Rows, evidence: Wide) -> Wide:
 
 
 def _evidence(
-    labels: Mask, known: Mask, first: Rows, second: Rows, base: Wide, errors: Wide
+    labels: Mask,
+    known: Mask,
+    first: Rows,
+    second: Rows,
+    base: Wide,
+    errors: Wide,
 ) -> Wide:
     """Return the logarithm of: how much likelier these rows are for the same thing than by chance.
 
     `errors` is how often two images of one thing differ in a label.
     """
-    errors = np.minimum(errors, base * (1 - base))  # by chance they would differ twice as often
+    errors = _possible(base, errors)
     both = np.log((base - errors / 2) / base**2)
     neither = np.log((1 - base - errors / 2) / (1 - base) ** 2)
-    one = np.log((errors / 2) / (base * (1 - base)))
+    one = _if_unlike(base, errors)
     # One product: over labels known of both, `neither`, plus what a yes of either changes.
     weights = (neither, one - neither, both - 2 * one + neither)
     neither, one_yes, two_yes = (weight.astype(np.float32) for weight in weights)
@@ -147,6 +168,33 @@ def _evidence(
         yes = y_first * k_second + k_first * y_second
         total[part] = k_both @ neither + yes @ one_yes + (y_first * y_second) @ two_yes
     return total
+
+
+def _possible(base: Wide, errors: Wide) -> Wide:
+    return np.minimum(errors, base * (1 - base))  # by chance they would differ twice as often
+
+
+def _if_unlike(base: Wide, errors: Wide) -> Wide:
+    """Return what a label says of a pair that differs in it, as `_evidence` sums it up."""
+    return np.asarray(np.log((_possible(base, errors) / 2) / (base * (1 - base))))
+
+
+def _most_against(
+    labels: Mask, known: Mask, first: Rows, second: Rows, weights: Wide, questions: Rows
+) -> Wide:
+    """Return for each pair how much that answer weighs in which it differs, and that weighs most.
+
+    `weights` are those of the labels.
+    """
+    most = np.zeros(len(first))
+    for start in range(0, len(first), _BLOCK):
+        part = slice(start, start + _BLOCK)
+        both = known[first[part]] & known[second[part]]
+        pair, label = np.nonzero(both & (labels[first[part]] != labels[second[part]]))
+        answer, place = np.unique(pair * len(questions) + questions[label], return_inverse=True)
+        weight = np.bincount(place, weights[label], minlength=len(answer))
+        np.maximum.at(most[part], answer // len(questions), weight)
+    return most
 
 
 def _differing(labels: Mask, known: Mask, first: Rows, second: Rows, same: Wide) -> Wide:

@@ -249,7 +249,12 @@ def label_quality(
     beyond = component_id[given["first"]] != component_id[given["second"]]
     features = np.hstack([features, _nearby(labels & known, known, given[beyond])])
     near = mates(component_id, given[~beyond], most=NEIGHBOURS, seed=seed)
-    near["same"] = same_thing(labels, known, near, seed=seed)
+    heads = [imageset.labels.columns.get_indexer(pd.Index(head.labels)) for head in imageset.heads]
+    questions = np.arange(labels.shape[1])
+    for head, columns in zip(imageset.heads, heads, strict=True):
+        if head.kind == "exclusive":
+            questions[columns] = columns[0]
+    near["same"] = same_thing(labels, known, near, questions=questions, seed=seed)
     weights = _graph(len(imageset), near, near["same"].to_numpy())
 
     rng = np.random.default_rng(seed)
@@ -258,7 +263,6 @@ def label_quality(
     single = np.sort(single[np.unique(component_id[single], return_index=True)[1]])
     if len(single) > _FIT_ROWS:
         single = np.sort(rng.choice(single, _FIT_ROWS, replace=False))
-    heads = [imageset.labels.columns.get_indexer(pd.Index(head.labels)) for head in imageset.heads]
     codes = pd.factorize(component_id)[0]
     half = (rng.permutation(codes.max() + 1) % 2 == 0)[codes]
     context = Context.fit(labels[single], known[single], features[single], half[single], heads)

@@ -6,7 +6,7 @@ import pytest
 from sklearn.metrics import average_precision_score
 
 from peta_viz.errors import InvalidDataError
-from peta_viz.imageset import ImageSet
+from peta_viz.imageset import Head, ImageSet
 from peta_viz.mugs import make_mugs
 from peta_viz.quality import scores as scores_module
 from peta_viz.quality.scores import EVEN, _nearby, _of_copies, _parts, label_quality
@@ -378,3 +378,24 @@ def test_what_is_predicted_of_some_is_taken_for_the_mean_elsewhere(planted):
     found = [label_quality(alone, predictions=one).scores for one in (gone, filled)]
     np.testing.assert_allclose(found[0], found[1], atol=1e-5)
     assert not np.allclose(found[0], whole.scores, atol=1e-2)
+
+
+def test_of_a_single_class_the_odd_one_out_is_wrong_and_no_other_thing():
+    rng = np.random.default_rng(0)
+    thing = np.repeat(np.arange(40), 3)
+    shape = rng.integers(0, 5, 40)[thing]
+    names = [f"shape={name}" for name in "abcde"]
+    wrong = np.array([19, 36, 57, 67])
+    shape[wrong] = (shape[wrong] + 1) % 5
+    index = pd.Index([f"i{n}" for n in range(120)], name="image_id", dtype="str")
+    images = pd.DataFrame(
+        {"path": index, "subset": "", "person_id": index, "width": 8, "height": 8}, index=index
+    ).assign(problem="", component_id=thing)
+    labels = pd.DataFrame(np.eye(5, dtype=bool)[shape], index, names)
+    known = pd.DataFrame(np.ones(labels.shape, dtype=bool), index, names)
+    one_head = (Head("shape", tuple(names), "exclusive"),)
+    quality = label_quality(ImageSet(images, labels, known, one_head))
+    worst = quality.worst(8)
+    assert set(worst["image_id"]) == {f"i{n}" for n in wrong}
+    assert (worst["score"] < 0.5).all()
+    assert (quality.components["different"] < 0.5).all()
