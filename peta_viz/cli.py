@@ -2,9 +2,10 @@
 
 import os
 import re
+import shlex
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
@@ -30,7 +31,9 @@ _OPTIONS = {
     "classes": "--class-columns",
     "person_id": "--person-column",
     "images_root": "--images-root",
+    "root": "--images-root",
 }
+_OWN = ("missing", "threshold", "neighbours", "backend", "targets", "epochs", "seeds", "seed")
 _SOURCE = (
     *("root", "table", "path_column", "label_columns", "class_columns", "person_column"),
     *("images_root", "missing"),
@@ -224,7 +227,8 @@ def run(
     from peta_viz.sources import check_images  # noqa: PLC0415
 
     refuse_file(out, "--out")
-    check_parameters(parameters)
+    with _in_options():
+        check_parameters(parameters)
     if parameters["root"] is None and parameters["table"] is None:
         from peta_viz.sample import TRUTH, is_drawn, make_sample  # noqa: PLC0415
 
@@ -291,7 +295,11 @@ def predict(
 @app.command()
 def audit(
     source: Annotated[
-        Path, typer.Argument(help="The folder of a run, a PETA release, or a table.")
+        Path,
+        typer.Argument(
+            help="A table (CSV or Parquet), a folder with a folder of images per class, a PETA "
+            "release, or the folder of a run."
+        ),
     ],
     out: Annotated[
         Path | None,
@@ -303,10 +311,14 @@ def audit(
         str | None, typer.Option(help="The table's column of image files. Default: guessed.")
     ] = None,
     label_columns: Annotated[
-        str, typer.Option(help="The table's yes/no columns. Default: guessed.")
+        str,
+        typer.Option(help="The table's yes/no columns, separated by commas. Default: guessed."),
     ] = "",
     class_columns: Annotated[
-        str, typer.Option(help="The table's columns of class names. Default: guessed.")
+        str,
+        typer.Option(
+            help="The table's columns of class names, separated by commas. Default: guessed."
+        ),
     ] = "",
     images_root: Annotated[
         Path | None, typer.Option(help="Where the table's paths start. Default: its folder.")
@@ -324,7 +336,7 @@ def audit(
     table are taken for labels that nobody gave.
     """
     from peta_viz.files import refuse_file  # noqa: PLC0415
-    from peta_viz.quality.audit import group, is_guessed, read_source, told  # noqa: PLC0415
+    from peta_viz.quality.audit import columns_in, group, is_guessed, read_source, told  # noqa: PLC0415
     from peta_viz.quality.pages import write_worst  # noqa: PLC0415
     from peta_viz.quality.reading import quality_of_run, read_worst  # noqa: PLC0415
     from peta_viz.quality.scores import LISTED  # noqa: PLC0415
@@ -345,9 +357,9 @@ def audit(
         folder = out or source
         quality = quality_of_run(source)
     else:
-        names = "--label-columns (yes or no) and --class-columns"
-        guessed = names if is_guessed(source, labels, classes) else ""
-        lines = told(imageset, guessed=guessed)
+        lines = told(imageset)
+        if is_guessed(source, labels, classes):
+            lines.append(_guessed(*columns_in(imageset)))
         typer.echo("\n".join(lines), err=True)
         group(imageset, folder, reid=reid, threshold=threshold)
         quality = quality_of_run(folder)
@@ -365,7 +377,7 @@ def audit(
     else:
         for row in quality.expect_wrong(worst).itertuples():
             typer.echo(f"of the first {row.first:,} about {row.wrong:.0f} are wrong")
-        for words in filter(None, (quality.counting, quality.caution)):
+        for words in filter(None, (quality.counting, *quality.cautions)):
             typer.echo(words)
     typer.echo(f"list: {table}")
     typer.echo(f"page: {page}")
@@ -479,6 +491,10 @@ def _in_options() -> Iterator[None]:
     """Say what is wrong with a source in the names of the command's options."""
 
     def spelt(text: str) -> str:
+        text = re.sub(r"^strategies\b", "--clean", text)
+        text = re.sub(
+            r"^(missing|threshold|neighbours|backend|targets|epochs|seeds) must", r"--\1 must", text
+        )
         text = re.sub(r"\b(\w+)=…", lambda found: _OPTIONS.get(found[1], found[0]), text)
         return text.replace('missing="unknown"', "--missing unknown")
 
@@ -501,14 +517,15 @@ def _with_columns(parameters: dict[str, Any]) -> dict[str, Any]:
         parameters["table"], path, labels, classes, others=[parameters["person_column"]]
     )
     if is_guessed:
-        kinds = {"yes or no": labels, "a class": classes}
-        said = [f"{', '.join(columns)} ({kind})" for kind, columns in kinds.items() if columns]
-        typer.echo(
-            f"taken for labels: {'; '.join(said)}. Where one is none, name those that are with "
-            "--label-columns and --class-columns",
-            err=True,
-        )
+        typer.echo(_guessed(labels, classes), err=True)
     return dict(zip(names, (path, list(labels), list(classes)), strict=True))
+
+
+def _guessed(labels: Sequence[str], classes: Sequence[str]) -> str:
+    """Say what was guessed, as options to give again without those that are no labels."""
+    options = {"--label-columns": labels, "--class-columns": classes}
+    given = [f"{name} {shlex.quote(','.join(named))}" for name, named in options.items() if named]
+    return f"columns were guessed; if one is no label, leave it out of: {' '.join(given)}"
 
 
 def _check_engine(parameters: dict[str, Any]) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 from peta_viz.agreement import Flag, FlagRule, flag_name, measures_of, tally_of
 from peta_viz.errors import InvalidDataError
 from peta_viz.imageset import ImageSet
+from peta_viz.tables import meant
 from peta_viz.tally import Bits, Ints, Mask, Tally, places, read
 
 if TYPE_CHECKING:
@@ -306,8 +307,9 @@ def parse_strategy(text: str) -> Strategy:
     """
     name, _, rest = text.partition(":")
     if name not in STRATEGIES:
+        words = f"there is no such strategy{meant(name, STRATEGIES)}"
         raise InvalidDataError(
-            f"the strategy {text!r}", [f"{name!r} is none of {', '.join(STRATEGIES)}"]
+            f"the strategy {text!r}", [f"{words}; there are {', '.join(STRATEGIES)}"]
         )
     target = Flag if name == "component_pruning" else STRATEGIES[name]
     known = {one.name: str(one.type) for one in fields(target) if one.metadata.get("option", True)}

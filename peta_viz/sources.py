@@ -208,7 +208,8 @@ def check_images(
         missing=missing,
     )
     if all(header_problem(name) for name in read.files):
-        raise _none_can_be_read(read.files, header_problem(read.files[0]))
+        start = "images_root=…, or else where the table is"
+        raise _none_can_be_read(read.files, header_problem(read.files[0]), start)
 
 
 def lookalike_notes(imageset: ImageSet) -> list[str]:
@@ -232,13 +233,14 @@ def refuse_unreadable(imageset: ImageSet) -> None:
     """
     problems = imageset.images["problem"]
     if (problems != "").all():
-        raise _none_can_be_read(imageset.images["path"].tolist(), problems.iloc[0])
+        start = "root=…, or else where the table's file is, or where you are if it is none"
+        raise _none_can_be_read(imageset.images["path"].tolist(), problems.iloc[0], start)
 
 
-def _none_can_be_read(files: Sequence[str], problem: str) -> InvalidDataError:
+def _none_can_be_read(files: Sequence[str], problem: str, start: str) -> InvalidDataError:
     words = (
         f"none of its {counted(len(files), 'image')} can be read, such as {files[0]} "
-        f"({problem}): paths start at images_root=…, or else where the table is"
+        f"({problem}): paths start at {start}"
     )
     return InvalidDataError("the table", [words])
 

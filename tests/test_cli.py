@@ -101,13 +101,13 @@ def test_columns_of_a_run_are_guessed_and_told(shoes, tmp_path, monkeypatch):
     run_stages = lambda out, parameters, **_: given.update(parameters, out=out)  # noqa: E731
     monkeypatch.setattr("peta_viz.pipeline.run_stages", run_stages)
     done = CliRunner().invoke(app, ["run", str(tmp_path / "shoes.csv"), "--person-column", "hue"])
-    assert "taken for labels: worn (yes or no). Where one is none, name those" in done.output
+    assert "if one is no label, leave it out of: --label-columns worn\n" in done.output
     assert (given["root"], given["table"]) == (None, str(tmp_path / "shoes.csv"))
     assert (given["path_column"], given["label_columns"]) == ("file", ["worn"])
     assert given["class_columns"] == []
     named = ["--label-columns", "worn", "--class-columns", "hue"]
     done = CliRunner().invoke(app, ["run", str(tmp_path / "shoes.csv"), *named])
-    assert "taken for" not in done.output
+    assert "guessed" not in done.output
     assert (given["path_column"], given["class_columns"]) == ("file", ["hue"])
 
 

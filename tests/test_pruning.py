@@ -90,7 +90,10 @@ def test_strategies_are_read_from_text():
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("pruning", "'pruning' is none of component_pruning, label_pruning"),
+        (
+            "pruning",
+            r"did you mean 'label_pruning'\?\); there are component_pruning, label_pr",
+        ),
         ("label_pruning:share=0.5", "takes ratio=…, impute=…, min_size=…"),
         ("label_pruning:ratio", "'ratio' is not an option"),
         ("label_pruning:ratio=half", "ratio cannot be 'half'"),

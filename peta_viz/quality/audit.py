@@ -78,9 +78,11 @@ def audit(
     if found is None:
         folder = str(data)
     else:
-        guessed = is_guessed(data, labels, classes)
-        names = "labels=… (yes or no) and classes=…" if guessed else ""
-        print(*told(found, guessed=names), sep="\n")  # noqa: T201 - a person looks
+        lines = told(found)
+        if is_guessed(data, labels, classes):
+            own = "labels={}, classes={}".format(*columns_in(found))
+            lines.append(f"columns were guessed; if one is no label, leave it out of: {own}")
+        print(*lines, sep="\n")  # noqa: T201 - a person looks
         group(found, folder, reid=reid, threshold=threshold)
     quality = quality_of_run(folder)
     return Curator(
@@ -138,27 +140,25 @@ def is_guessed(
     return is_table and not labels and not classes
 
 
-def told(imageset: ImageSet, *, guessed: str = "") -> list[str]:
-    """Say what was read, and which images cannot be read, in lines.
+def columns_in(imageset: ImageSet) -> tuple[list[str], list[str]]:
+    """Return the columns of yes and no, and those of class names, that a table's set came of."""
+    kinds = {
+        kind: [h for h in imageset.heads if h.kind == kind] for kind in ("multiple", "exclusive")
+    }
+    labels = [label for head in kinds["multiple"] for label in head.labels]
+    return labels, [head.name for head in kinds["exclusive"]]
 
-    Parameters
-    ----------
-    imageset
-        What was read.
-    guessed
-        If columns were guessed: how to name them.
 
-    """
+def told(imageset: ImageSet) -> list[str]:
+    """Say what was read, and which images cannot be read, in lines."""
     lines = [f"{counted(len(imageset), 'image')}, and of each:"]
     for head in imageset.heads:
         names = [label.removeprefix(f"{head.name}=") for label in head.labels]
         what = f"{head.name}: one of" if head.kind == "exclusive" else "yes or no:"
         lines.append(f"  {what} {_first_of(names)}")
-    if guessed:
-        lines.append(
-            f"these columns were guessed; name those that are labels with {guessed}, and leave out "
-            "the others"
-        )
+    empty = int((~imageset.known.to_numpy()).sum())
+    if empty:
+        lines.append(f"{counted(empty, 'label is', 'labels are')} not known (empty cells)")
     lines += lookalike_notes(imageset)
     lost = imageset.images.loc[imageset.images["problem"] != "", "problem"]
     lines += [f"cannot be read: {one}: {problem}" for one, problem in lost.head(_FIRST).items()]

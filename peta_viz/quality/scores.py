@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from scipy.sparse import csr_array
 
-from peta_viz.agreement import component_ids
+from peta_viz.agreement import component_ids, count_labels
 from peta_viz.embedding import Vectors
 from peta_viz.errors import InvalidDataError
 from peta_viz.imageset import ImageSet
@@ -25,6 +25,7 @@ _FIT_ROWS = 20_000  # images that error rates and the context are estimated from
 _BLOCK = 20_000  # images at a time
 _SHARPNESS = 4  # neighbours count by this power of their similarity
 _LITTLE = 1e-3
+_FEW = 10  # components of two and more images, too few to say that labels differ nearly everywhere
 _SCARCE = 0.1  # fewer images with near-copies are too few to judge the rest by
 
 
@@ -144,16 +145,30 @@ class LabelQuality:
         return "a class taken for another counts as two wrong labels" if exclusive else ""
 
     @property
-    def caution(self) -> str:
-        """What to say of the scores where hardly any image has a near-copy; else nothing."""
+    def cautions(self) -> list[str]:
+        """What to bear in mind: hardly any near-copies, or what differs nearly everywhere."""
+        words = []
         having = int((np.diff(self.copies.indptr) > 0).sum())
-        if having >= _SCARCE * len(self.imageset):
-            return ""
-        return (
-            f"{having:,} of {counted(len(self.imageset), 'image')} have a near-copy: these "
-            "probabilities rest on other labels and looks alone, and are often too high. A "
-            "re-identification network (--reid) finds more near-copies of persons"
-        )
+        if having < _SCARCE * len(self.imageset):
+            words.append(
+                f"{having:,} of {counted(len(self.imageset), 'image')} have a near-copy: these "
+                "probabilities rest on other labels and looks alone, and are often too high. A "
+                "re-identification network (--reid) finds more near-copies of persons"
+            )
+        counts = count_labels(self.imageset)
+        contested = (counts.carried > 0) & (counts.carried < counts.known)
+        several = contested[counts.sizes > 1]
+        for head in self.imageset.heads if len(several) >= _FEW else ():
+            of_head = several[list(head.labels)]
+            whole = head.kind == "exclusive"
+            parts = [(head.name, of_head.any(axis=1))] if whole else list(of_head.items())
+            words += [
+                f"in {differing.sum():,} of {len(several):,} components the images differ in "
+                f"{name!r}: is it a label of what they show? If not, leave that column out"
+                for name, differing in parts
+                if differing.mean() > EVEN
+            ]
+        return words
 
     @cached_property
     def copies(self) -> csr_array:

@@ -232,7 +232,7 @@ class Curator(Answering):
     def _export(self) -> str:
         folder = self._desk.log.path.parent
         labels, changes = write_corrected(self._desk.catalogue.imageset, self.decisions, folder)
-        return f"written: {labels.name} and {changes.name}, beside the log"
+        return f"written: {labels.name} and {changes.name}, beside the log, in {folder}"
 
 
 def who_am_i() -> str:

@@ -90,7 +90,8 @@ def test_the_command_lists_and_shows_them(table, tmp_path):
     said = run_cli("audit", tmp_path / "own.csv", "--out", out, "--count", "5", "--shown", "2")
     assert f"page: {out / 'worst_labels.html'}" in said.stdout
     assert "images, and of each:\n  yes or no: hat" in said.stderr
-    assert "these columns were guessed" in said.stderr
+    options = "--label-columns 'hat,<b>bag</b>' --class-columns colour"
+    assert f"columns were guessed; if one is no label, leave it out of: {options}" in said.stderr
     assert re.search(r"\d+ components of two and more images, with \d+ images; ", said.stdout)
     assert "have a near-copy" not in said.stdout
     assert "a class taken for another counts as two wrong labels" in said.stdout
@@ -105,7 +106,7 @@ def test_the_command_lists_and_shows_them(table, tmp_path):
     assert listed["reason"].iloc[0] == "all of 3 near-copies have it"
     page = (out / "worst_labels.html").read_text()
     assert "a class taken for another counts as two wrong labels" in page
-    assert "these columns were guessed" in page
+    assert "columns were guessed" in page
     assert page.count('class="finding"') == min(2, listed["image_id"].nunique())
     assert "<b>bag" not in page
     assert "http" not in page.replace("http-equiv", "")
@@ -125,7 +126,8 @@ def test_in_python_it_says_what_it_took_the_columns_for(table, tmp_path, capsys)
     peta_viz.audit(table, folder=tmp_path / "out", root=tmp_path).close()
     said = capsys.readouterr().out
     assert "yes or no: hat" in said
-    assert "these columns were guessed; name those that are labels with labels=…" in said
+    own = "labels=['hat', '<b>bag</b>'], classes=['colour']"
+    assert f"columns were guessed; if one is no label, leave it out of: {own}" in said
     peta_viz.audit(table, folder=tmp_path / "out", root=tmp_path, labels=["hat"]).close()
     assert "guessed" not in capsys.readouterr().out
     assert not is_guessed(tmp_path, None, None)  # a PETA release has no columns

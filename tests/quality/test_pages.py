@@ -121,3 +121,28 @@ def test_vectors_are_kept_for_a_run(quality, tmp_path):
     keep_vectors(tmp_path, None)
     assert quality_of_run(tmp_path).scores.equals(without)
     assert read_worst(tmp_path) is None
+
+
+def test_what_is_doubted_of_a_class_is_one_line(quality, tmp_path):
+    labels = quality.imageset.labels
+    (has,) = [colour for colour in ("red", "blue", "green") if labels.loc["i0", colour]]
+    rather, never = (colour for colour in ("red", "blue", "green") if colour != has)
+    for wrong, words in (
+        ({has: 0.9, rather: 0.8, never: 0.7}, f"{has} → {rather}?"),
+        ({rather: 0.8, never: 0.7}, f"{has} → {rather}?"),
+        ({has: 0.9}, f"{has} → another?"),
+    ):
+        scores = quality.scores.copy()
+        scores[:] = np.float32(0.95)
+        for colour, probability in wrong.items():
+            scores.loc["i0", colour] = np.float32(1 - probability)
+        _, page = write_worst(replace(quality, scores=scores), tmp_path)
+        text = _text(page)
+        assert text.count('class="turn"') == 1
+        assert f'<span class="label">colour</span> <span class="turn">{words}</span>' in text
+        assert f"{100 * max(wrong.values()):.1f} %" in text
+        assert never not in text.partition('class="turn"')[2].partition("</li>")[0]
+    # What is no class stays a label of its own.
+    scores.loc["i0", ["hat", "bag"]] = np.float32(0.01)
+    _, page = write_worst(replace(quality, scores=scores), tmp_path)
+    assert _text(page).count('class="turn"') == 3

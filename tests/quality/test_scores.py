@@ -353,9 +353,10 @@ def test_one_wrong_photo_of_a_mug_does_not_make_the_others_doubtful(seed, tmp_pa
 
 def test_where_hardly_any_image_has_a_near_copy_it_is_said(planted):
     imageset, _, vectors = planted
-    assert label_quality(imageset, vectors).caution == ""
+    assert label_quality(imageset, vectors).cautions == []
     alone = label_quality(image_set(imageset.labels.to_numpy(), np.arange(len(imageset))))
-    assert alone.caution.startswith(f"0 of {len(imageset)} images have a near-copy")
+    (caution,) = alone.cautions
+    assert caution.startswith(f"0 of {len(imageset)} images have a near-copy")
 
 
 def test_the_context_is_told_where_no_copy_is():
@@ -399,3 +400,19 @@ def test_of_a_single_class_the_odd_one_out_is_wrong_and_no_other_thing():
     assert set(worst["image_id"]) == {f"i{n}" for n in wrong}
     assert (worst["score"] < 0.5).all()
     assert (quality.components["different"] < 0.5).all()
+
+
+def test_what_differs_nearly_everywhere_may_be_no_label(planted):
+    imageset, _, _ = planted
+    labels = imageset.labels.to_numpy(copy=True)
+    by_whom = np.arange(len(labels)) % 2 == 0  # as a column of annotators would
+    labels[:, :2] = np.stack([by_whom, ~by_whom], axis=1)
+    components = imageset.images["component_id"]
+    (caution,) = label_quality(image_set(labels, components)).cautions
+    assert caution.startswith("in 150 of 150 components the images differ in 'gender': is it")
+    labels = imageset.labels.to_numpy(copy=True)
+    labels[:, 6] = by_whom
+    (caution,) = label_quality(image_set(labels, components)).cautions
+    assert "differ in 'bag'" in caution
+    few = (components < 9).to_numpy()
+    assert not label_quality(image_set(labels[few], components[few])).cautions
