@@ -163,7 +163,7 @@ class LabelQuality:
             whole = head.kind == "exclusive"
             parts = [(head.name, of_head.any(axis=1))] if whole else list(of_head.items())
             words += [
-                f"in {differing.sum():,} of {len(several):,} components the images differ in "
+                f"In {differing.sum():,} of {len(several):,} components the images differ in "
                 f"{name!r}: is it a label of what they show? If not, leave that column out"
                 for name, differing in parts
                 if differing.mean() > EVEN

@@ -409,7 +409,7 @@ def test_what_differs_nearly_everywhere_may_be_no_label(planted):
     labels[:, :2] = np.stack([by_whom, ~by_whom], axis=1)
     components = imageset.images["component_id"]
     (caution,) = label_quality(image_set(labels, components)).cautions
-    assert caution.startswith("in 150 of 150 components the images differ in 'gender': is it")
+    assert caution.startswith("In 150 of 150 components the images differ in 'gender': is it")
     labels = imageset.labels.to_numpy(copy=True)
     labels[:, 6] = by_whom
     (caution,) = label_quality(image_set(labels, components)).cautions
