@@ -522,10 +522,12 @@ def _with_columns(parameters: dict[str, Any]) -> dict[str, Any]:
 
 
 def _guessed(labels: Sequence[str], classes: Sequence[str]) -> str:
-    """Say what was guessed, as options to give again without those that are no labels."""
+    """Say what was guessed, in the options of the command."""
+    from peta_viz.columns import guessed_words  # noqa: PLC0415
+
     options = {"--label-columns": labels, "--class-columns": classes}
     given = [f"{name} {shlex.quote(','.join(named))}" for name, named in options.items() if named]
-    return f"columns were guessed; if one is no label, leave it out of: {' '.join(given)}"
+    return guessed_words(" ".join(given))
 
 
 def _check_engine(parameters: dict[str, Any]) -> None:

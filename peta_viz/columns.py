@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import pandas as pd
 
@@ -39,7 +39,7 @@ def fill_columns(
     """
     frame = frame.loc[:, ~frame.columns.duplicated()]
     given = _texts(frame)
-    files = image_columns(frame)
+    files = _like_images(given)
     if not labels and not classes:
         taken = {path, *files, *others}
         labels = [
@@ -79,14 +79,26 @@ def lookalikes(names: Iterable[str]) -> list[list[str]]:
     return [together for together in alike.values() if len(together) > 1]
 
 
+def image_columns(frame: pd.DataFrame) -> list[str]:
+    """Return the columns most of whose texts end like image files."""
+    return _like_images(_texts(frame))
+
+
+def guessed_words(options: str) -> str:
+    """Say that columns were guessed, and which options to give again without what is no label."""
+    return f"columns were guessed; if one is no label, leave it out of: {options}"
+
+
 def _texts(frame: pd.DataFrame) -> "dict[str, pd.Series[str]]":
     columns = frame.columns[~frame.columns.duplicated()]
     texts = [n for n in columns if not pd.api.types.is_numeric_dtype(frame[n])]
     return {n: in_words(frame[n].dropna()) for n in texts}
 
 
-def image_columns(frame: pd.DataFrame) -> list[str]:
-    """Return the columns most of whose texts end like image files."""
+def _like_images(texts: "Mapping[str, pd.Series[str]]") -> list[str]:
     ends = tuple(EXTENSIONS)
-    texts = _texts(frame).items()
-    return [n for n, told in texts if told.str.lower().str.endswith(ends).mean() > 0.5]  # noqa: PLR2004
+    return [
+        n
+        for n, told in texts.items()
+        if told.str.lower().str.endswith(ends).mean() > 0.5  # noqa: PLR2004
+    ]

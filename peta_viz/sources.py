@@ -188,7 +188,8 @@ def check_images(
             raise InvalidDataError(root, ["there is no image in it"])
         return
     if root is not None:
-        _by_class(Path(root))
+        files = [str(Path(root, name)) for name in _by_class(Path(root))["path"]]
+        _refuse_if_none_opens(files, "the folder that was given")
         return
     assert table is not None
     path_column, label_columns, class_columns = columns_of(
@@ -207,9 +208,12 @@ def check_images(
         root=images_root or file.parent,
         missing=missing,
     )
-    if all(header_problem(name) for name in read.files):
-        start = "images_root=…, or else where the table is"
-        raise _none_can_be_read(read.files, header_problem(read.files[0]), start)
+    _refuse_if_none_opens(read.files, "images_root=…, or else where the table is")
+
+
+def _refuse_if_none_opens(files: Sequence[str], start: str) -> None:
+    if all(header_problem(name) for name in files):
+        raise _none_can_be_read(files, header_problem(files[0]), start)
 
 
 def lookalike_notes(imageset: ImageSet) -> list[str]:

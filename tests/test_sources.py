@@ -178,6 +178,14 @@ def test_a_folder_without_labels_says_what_to_give(write_image, tmp_path, names,
         read_folder(tmp_path / "gone")
 
 
+def test_a_folder_of_classes_without_any_image_that_opens_is_refused(tmp_path):
+    for kind in ("cat", "dog"):
+        (tmp_path / kind).mkdir()
+        (tmp_path / kind / "a.png").write_text("no image")
+    with pytest.raises(InvalidDataError, match=r"none of its 2 images can be read, such as .*cat"):
+        check_images(root=str(tmp_path))
+
+
 @pytest.mark.parametrize("suffix", [".csv", ".parquet"])
 def test_what_is_checked_is_what_is_read_but_for_other_columns(table, suffix):
     options = {"table": str(table.with_suffix(suffix)), "path_column": "file"}

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from peta_viz.agreement import component_ids, measure_components
-from peta_viz.columns import fill_columns
+from peta_viz.columns import fill_columns, guessed_words
 from peta_viz.components import default_threshold, find_pairs, link
 from peta_viz.curation.reading import LOG_FILE
 from peta_viz.embedding import embed
@@ -80,8 +80,7 @@ def audit(
     else:
         lines = told(found)
         if is_guessed(data, labels, classes):
-            own = "labels={}, classes={}".format(*columns_in(found))
-            lines.append(f"columns were guessed; if one is no label, leave it out of: {own}")
+            lines.append(guessed_words("labels={}, classes={}".format(*columns_in(found))))
         print(*lines, sep="\n")  # noqa: T201 - a person looks
         group(found, folder, reid=reid, threshold=threshold)
     quality = quality_of_run(folder)
