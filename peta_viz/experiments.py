@@ -1,6 +1,7 @@
 """Experiments: what a model was trained on, and what it was judged on."""
 
 import shutil
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,6 +14,7 @@ from peta_viz.curation.reading import Correction
 from peta_viz.errors import InvalidDataError
 from peta_viz.files import atomic
 from peta_viz.imageset import ImageSet
+from peta_viz.progress import titled
 from peta_viz.splitting import side_of
 from peta_viz.training.checkpoints import BEST, LAST, load_model
 from peta_viz.training.config import TrainConfig
@@ -106,9 +108,13 @@ def train_models(
         for state, chosen in sets.items():
             name, settings = f"{state}/seed-{seed}", replace(config, seed=seed)
             own = Path(folder) / name
+            part = f"model {len(histories) + 1} of {len(planned) * len(sets)}"
             called = list(hooks(settings))
             if alike and state == "cleaned":
                 _take_over(Path(folder) / f"raw/seed-{seed}", own)
+                if progress:
+                    words = f"{titled(name, part)}: nothing was cleaned, so it is raw/seed-{seed}"
+                    print(words, file=sys.stderr, flush=True)  # noqa: T201
             if report_every:
                 judged = side_of(chosen, "validation")
                 called.append(EpochReports(own / "epochs", judged, every=report_every))
@@ -118,7 +124,7 @@ def train_models(
                 own,
                 pixels=pixels,
                 name=name,
-                part=f"model {len(histories) + 1} of {len(planned) * len(sets)}",
+                part=part,
                 hooks=called,
                 progress=progress,
             )

@@ -82,6 +82,9 @@ class _LocalKernelManager(AsyncKernelManager):
 
     transport = "ipc"
 
+    async def _async_interrupt_kernel(self) -> None:
+        """Let a kernel that is told to end do so; interrupted it says that it was, as an error."""
+
 
 def run_stages(
     out: str | Path,

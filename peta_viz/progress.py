@@ -7,7 +7,7 @@ import sys
 from tqdm import tqdm
 
 AS_LINES = {"PETA_VIZ_PROGRESS": "lines"}  # in the environment: lines even where a bar fits
-EPOCH_LINE = re.compile(r".+: epoch \d+ of \d+, loss ")
+EPOCH_LINE = re.compile(r".+: (epoch \d+ of \d+, loss |nothing was cleaned)")
 
 
 def bar_fits() -> bool:

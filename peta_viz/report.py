@@ -106,7 +106,9 @@ def write_index(
         read_scores(folder / f"{name}.csv") for name in ("experiments", "differences")
     )
     flag = next(name for name in components.columns if name.startswith("is_bad_component_"))
-    bad = components[components[flag]].sort_values("disagreement", ascending=False)
+    ordered = components.sort_values("disagreement", ascending=False)
+    bad = ordered[ordered[flag]]
+    worst = bad if len(bad) else ordered[ordered["contested"]]
     truth = folder / "truth_scores.csv"
     out = changes["label"] == ""
     table = headline_words(scores).join(difference_words(differences)[["C − A"]])
@@ -121,7 +123,7 @@ def write_index(
             unreadable=int((imageset.images["problem"] != "").sum()),
             flag=flag,
             bad=bad,
-            pictures=show_components(imageset, bad[[*_SHOWN, flag]], most_components=6).html,
+            pictures=show_components(imageset, worst[[*_SHOWN, flag]], most_components=6).html,
             images_out=int(out.sum()),
             labels_changed=int((~out).sum()),
             steps=list(dict.fromkeys(changes["strategy"])),

@@ -237,7 +237,7 @@ def refuse_unreadable(imageset: ImageSet) -> None:
     """
     problems = imageset.images["problem"]
     if (problems != "").all():
-        start = "root=…, or else where the table's file is, or where you are if it is none"
+        start = "root=…; without it, where the table's file is, or else in the current folder"
         raise _none_can_be_read(imageset.images["path"].tolist(), problems.iloc[0], start)
 
 

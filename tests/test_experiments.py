@@ -173,7 +173,9 @@ def test_where_nothing_was_cleaned_one_model_stands_for_both(task, tmp_path, cap
     config = TrainConfig(epochs=2, height_px=32, width_px=32, batch_size=4, weights=None)
     nothing = clean(task, [])
     history = train_models(task, nothing, config, tmp_path, report_every=1)
-    lines = [line for line in capsys.readouterr().err.splitlines() if "epoch" in line]
+    said = capsys.readouterr().err
+    assert "cleaned/seed-0 (model 2 of 2): nothing was cleaned, so it is raw/seed-0\n" in said
+    lines = [line for line in said.splitlines() if "epoch" in line]
     assert [line.partition(":")[0] for line in lines] == ["raw/seed-0 (model 1 of 2)"] * 2
     own = {state: rows.iloc[:, 2:] for state, rows in history.groupby("trained_on")}
     assert own["cleaned"].reset_index(drop=True).equals(own["raw"].reset_index(drop=True))

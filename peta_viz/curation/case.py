@@ -9,13 +9,15 @@ import numpy as np
 import pandas as pd
 
 from peta_viz.curation.acts import VERDICTS, Act, Cell, Change, Kind, Ledger, Mark
-from peta_viz.errors import PetaVizError
+from peta_viz.errors import InvalidDataError, PetaVizError
 from peta_viz.imageset import Head, ImageSet
 from peta_viz.links import Links, connect
+from peta_viz.rules import shown
+from peta_viz.tables import meant
 
 Mask = np.ndarray[Any, np.dtype[np.bool_]]
 Rows = np.ndarray[Any, np.dtype[np.int64]]
-YES, NO, UNKNOWN = "yes", "no", "unknown"
+YES, NO, UNKNOWN = _VALUES = ("yes", "no", "unknown")
 
 
 class NothingToDoError(PetaVizError):
@@ -206,8 +208,20 @@ class Case:
         ------
         NothingToDoError
             If all of them have it already.
+        InvalidDataError
+            If there is no such label or value.
 
         """
+        problems = []
+        if label not in self.names:
+            close = meant(label, self.names)
+            problems.append(
+                f"there is no label {shown(label)}{close}; there are {_some(self.names)}"
+            )
+        if value not in _VALUES:
+            problems.append(f"a value is one of {', '.join(_VALUES)}, but this is {shown(value)}")
+        if problems:
+            raise InvalidDataError("the correction", problems)
         chosen = self._chosen(images)
         others: Sequence[str] = ()
         for head in self.heads:
@@ -389,7 +403,12 @@ class Case:
 
     def _chosen(self, images: Iterable[str] | None) -> list[str]:
         if images is not None:
-            return list(images)
+            chosen = list(images)
+            strange = [shown(one) for one in chosen if one not in self.ids]
+            if strange:
+                words = f"component {self.component_id} does not hold {', '.join(strange)}"
+                raise InvalidDataError("the choice of images", [f"{words}, but {_some(self.ids)}"])
+            return chosen
         kept = [one for one, there in zip(self.ids, self.kept, strict=True) if there]
         return kept or list(self.ids)
 
@@ -450,3 +469,7 @@ def _numbered(component_id: int, home: Sequence[str]) -> Rows:
     """Give the groups numbers: 0 for what is still the component, then by first image."""
     numbers = {str(component_id): 0}
     return np.array([numbers.setdefault(name, len(numbers)) for name in home], dtype=np.int64)
+
+
+def _some(names: Sequence[str], most: int = 8) -> str:
+    return ", ".join(map(shown, names[:most])) + (" …" if len(names) > most else "")

@@ -81,6 +81,7 @@ def audit(
         lines = told(found)
         if is_guessed(data, labels, classes):
             lines.append(guessed_words("labels={}, classes={}".format(*columns_in(found))))
+        lines.append(f"components, scores and decisions are kept in {folder}")
         print(*lines, sep="\n")  # noqa: T201 - a person looks
         group(found, folder, reid=reid, threshold=threshold)
     quality = quality_of_run(folder)
@@ -155,9 +156,12 @@ def told(imageset: ImageSet) -> list[str]:
         names = [label.removeprefix(f"{head.name}=") for label in head.labels]
         what = f"{head.name}: one of" if head.kind == "exclusive" else "yes or no:"
         lines.append(f"  {what} {_first_of(names)}")
-    empty = int((~imageset.known.to_numpy()).sum())
+    exclusive = [list(head.labels) for head in imageset.heads if head.kind == "exclusive"]
+    single = imageset.known.columns.difference([label for own in exclusive for label in own])
+    empty = int((~imageset.known[single]).to_numpy().sum())
+    empty += sum(int((~imageset.known[own]).all(axis=1).sum()) for own in exclusive)
     if empty:
-        lines.append(f"{counted(empty, 'label is', 'labels are')} not known (empty cells)")
+        lines.append(f"{counted(empty, 'answer is', 'answers are')} not known (empty cells)")
     lines += lookalike_notes(imageset)
     lost = imageset.images.loc[imageset.images["problem"] != "", "problem"]
     lines += [f"cannot be read: {one}: {problem}" for one, problem in lost.head(_FIRST).items()]

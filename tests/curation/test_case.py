@@ -8,6 +8,7 @@ from peta_viz import Head, ImageSet
 from peta_viz.curation.acts import Cell, Change, Entry, Ledger
 from peta_viz.curation.case import Case, NothingToDoError
 from peta_viz.curation.decisions import Decisions
+from peta_viz.errors import InvalidDataError
 from peta_viz.links import Links
 
 ROWS = {
@@ -112,6 +113,19 @@ def test_a_yes_in_an_exclusive_head_takes_the_others_away(table):
     }
     with pytest.raises(NothingToDoError, match="y is unknown there already"):
         table.case.relabel("y", "unknown")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("y", True), "a value is one of yes, no, unknown, but this is True"),
+        (("yy", "ja"), r"no label 'yy'.*; there are 'm', 'f', 'x', 'y', 'q'\n.* but this is 'ja'"),
+        (("y", "yes", ["a", "e"]), "component 5 does not hold 'e', but 'a', 'b', 'c', 'd'"),
+    ],
+)
+def test_what_cannot_be_is_refused_and_not_written(table, arguments, words):
+    with pytest.raises(InvalidDataError, match=words):
+        table.case.relabel(*arguments)
 
 
 def test_what_was_split_off_is_a_component_of_its_own(table):

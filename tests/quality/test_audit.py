@@ -9,7 +9,7 @@ import peta_viz
 from peta_viz.curation.log import DecisionLog
 from peta_viz.errors import InvalidDataError
 from peta_viz.imageset import ImageSet
-from peta_viz.quality.audit import is_guessed, read_source, worst_groups
+from peta_viz.quality.audit import is_guessed, read_source, told, worst_groups
 from peta_viz.quality.pages import write_worst
 from peta_viz.quality.reading import quality_of_run, read_worst
 from peta_viz.quality.scores import LISTED, label_quality
@@ -129,7 +129,10 @@ def test_in_python_it_says_what_it_took_the_columns_for(table, tmp_path, capsys)
     own = "labels=['hat', '<b>bag</b>'], classes=['colour']"
     assert f"columns were guessed; if one is no label, leave it out of: {own}" in said
     peta_viz.audit(table, folder=tmp_path / "out", root=tmp_path, labels=["hat"]).close()
-    assert "guessed" not in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "guessed" not in said
+    assert f"decisions are kept in {tmp_path / 'out'}\n" in said
+    assert "not known" not in said
     assert not is_guessed(tmp_path, None, None)  # a PETA release has no columns
     assert is_guessed(table, None, None)
     (tmp_path / "file").touch()
@@ -197,6 +200,9 @@ def test_images_are_read_from_wherever_they_are(table, make_set, tmp_path):
     assert read_source(full, labels=["hat"]).images["path"].tolist() == full["file"].tolist()
     table["hat"] = table["hat"].astype(object)
     table.loc[0, "hat"] = None
+    table.loc[1, "colour"] = None
+    lines = told(read_source(table, **here))
+    assert "2 answers are not known (empty cells)" in lines
     assert read_source(table, **here).known["hat"].tolist() == [False] + [True] * 47
     with pytest.raises(InvalidDataError, match="nothing in it tells the labels"):
         read_source(tmp_path)
