@@ -260,7 +260,7 @@ def test_an_own_table_with_hostile_text(tmp_path, write_image):
     assert "&lt;script&gt;alert" in pages[0].read_text()
     images = ImageSet.from_parquet(tmp_path / "out").images
     assert images["problem"].ne("").sum() == 1
-    assert "images could not be decoded" in pages[0].read_text()
+    assert "<b>1</b>image could not be decoded" in pages[0].read_text()
     changes = pd.read_parquet(tmp_path / "out" / "cleaning.parquet")
     assert set(changes.loc[changes["strategy"] == "label_pruning", "label"]) == {"art=other"}
 
