@@ -286,7 +286,8 @@ def _told(path: Path) -> Iterator[None]:
         raise DecisionLogError(path, found[0] if found else str(error)) from error
     except OSError as error:
         raise DecisionLogError(path, error.strerror or str(error)) from error
-    except DamagedError as error:
+    # What SQLite says of a damaged file repeats what stands there, and Python cannot read that.
+    except (DamagedError, UnicodeDecodeError) as error:
         raise DecisionLogError(path, f"{_REASONS['SQLITE_CORRUPT']} ({error})") from error
 
 

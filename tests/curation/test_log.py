@@ -324,6 +324,13 @@ def test_an_entry_that_is_damaged_is_named_and_nothing_is_added(log, column, val
     assert log.path.read_bytes() == before
 
 
+def test_damage_that_sqlite_cannot_put_into_words_is_told(log):
+    log.write(relabel(), "Ada")
+    log.path.write_bytes(log.path.read_bytes().replace(b"ON changes", b"ON c\x96anges"))
+    with pytest.raises(DecisionLogError, match=r"damaged: copy what .* finds"):
+        DecisionLog(log.path).since()
+
+
 def test_columns_that_a_newer_one_added_are_passed_over(log):
     entry = log.write(relabel(), "Ada")
     with sqlite3.connect(log.path) as database:
