@@ -23,7 +23,7 @@ from peta_viz.curation.acts import (
 )
 from peta_viz.errors import DecisionLogError
 from peta_viz.files import is_file, is_folder
-from peta_viz.rules import shown
+from peta_viz.rules import TEXT, shown
 
 FORMAT = 1
 _APPLICATION = 0x70657461  # "peta": what kind of SQLite file it is
@@ -253,7 +253,7 @@ class DecisionLog:
 
 def _check_place(path: Path) -> None:
     """Refuse what SQLite would wait for, or what cannot be named."""
-    if "\0" in str(path):
+    if not TEXT.fits(str(path)):
         raise DecisionLogError(shown(str(path)), "no file can be called so: choose another name")
     if path.exists() and not is_file(path):
         raise DecisionLogError(path, "it is no regular file: name another")

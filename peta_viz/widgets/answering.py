@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import anywidget
+import traitlets
 
 from peta_viz.errors import RequestError
 from peta_viz.loader import ImageLoader
@@ -68,6 +69,18 @@ class Answering(WithStill, Refusing, anywidget.AnyWidget):
         return {**reply, "px": height_px}, list(answer.pictures.values())
 
 
+class Text(traitlets.Unicode):  # type: ignore[type-arg]
+    """A text that a widget shares with its front end; what UTF-8 cannot hold is replaced."""
+
+    def validate(self, obj: Any, value: Any) -> Any:
+        """Return the text as it can be sent."""
+        return _sendable(super().validate(obj, value))
+
+
+def _sendable(text: str) -> str:
+    return text.encode("utf-8", "replace").decode()
+
+
 def integers(content: Mapping[str, Any], *names: str) -> dict[str, int]:
     """Return entries of a request that must be whole numbers."""
     return {name: integer(content.get(name), name) for name in names}
@@ -85,7 +98,7 @@ def a_text(content: Mapping[str, Any], name: str, otherwise: str | None = None) 
     value = content.get(name, otherwise)
     if not isinstance(value, str):
         raise RequestError(f"expected text as {name!r}, but got {type(value).__name__}")
-    return value.encode("utf-8", "replace").decode()
+    return _sendable(value)
 
 
 def wanted_rows(content: Mapping[str, Any]) -> list[int]:

@@ -12,6 +12,7 @@ from peta_viz.errors import InvalidDataError
 from peta_viz.evaluation import HEADLINE, IMAGE_SIZES, SIZES
 from peta_viz.imageset import ImageSet
 from peta_viz.markup import Still
+from peta_viz.widgets.answering import Text
 from peta_viz.widgets.display import WithStill
 from peta_viz.widgets.gallery import Gallery
 from peta_viz.widgets.matrices import ORDERS, Cell, CellNotes, Matrices, Question, payload
@@ -29,16 +30,16 @@ class _Grid(Refusing, anywidget.AnyWidget):
     _esm = javascript("matrix.js")
     _css = css("gallery.css", "matrix.css")
 
-    experiment = traitlets.Unicode().tag(sync=True)
-    against = traitlets.Unicode().tag(sync=True)
-    head = traitlets.Unicode().tag(sync=True)
+    experiment = Text().tag(sync=True)
+    against = Text().tag(sync=True)
+    head = Text().tag(sync=True)
     rates = traitlets.Bool().tag(sync=True)
     component_size = traitlets.Enum(tuple(SIZES), HEADLINE).tag(sync=True)
     image_size = traitlets.Enum(IMAGE_SIZES, "all").tag(sync=True)
     order = traitlets.Enum(ORDERS, "as given").tag(sync=True)
     cell = traitlets.Dict().tag(sync=True)
     _choices = traitlets.Dict().tag(sync=True)
-    _still_id = traitlets.Unicode().tag(sync=True)
+    _still_id = Text().tag(sync=True)
     _matrices: "traitlets.List[Any]" = traitlets.List().tag(sync=True)
 
 

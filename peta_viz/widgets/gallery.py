@@ -15,7 +15,15 @@ from peta_viz.imageset import ImageSet, refuse_other
 from peta_viz.links import Links
 from peta_viz.markup import Still
 from peta_viz.stills import show_components, show_images
-from peta_viz.widgets.answering import LARGE_PX, MOST, Answering, Reply, integers, wanted_rows
+from peta_viz.widgets.answering import (
+    LARGE_PX,
+    MOST,
+    Answering,
+    Reply,
+    Text,
+    integers,
+    wanted_rows,
+)
 from peta_viz.widgets.catalogue import Catalogue
 from peta_viz.widgets.filters import LABEL_STATES, Filters, image_mask
 from peta_viz.widgets.modules import css, javascript
@@ -82,21 +90,21 @@ class Gallery(Answering):
     _css = css("gallery.css")
 
     view = traitlets.Enum(VIEWS, "components").tag(sync=True)
-    sort_by = traitlets.Unicode().tag(sync=True)
+    sort_by = Text().tag(sync=True)
     descending = traitlets.Bool(default_value=True).tag(sync=True)
-    label = traitlets.Unicode().tag(sync=True)
+    label = Text().tag(sync=True)
     label_state = traitlets.Enum(LABEL_STATES, "carried").tag(sync=True)
-    head = traitlets.Unicode().tag(sync=True)
-    flag = traitlets.Unicode().tag(sync=True)
+    head = Text().tag(sync=True)
+    flag = Text().tag(sync=True)
     min_size = traitlets.Int(0, min=0).tag(sync=True)
     max_size = traitlets.Int(0, min=0).tag(sync=True)
-    subset = traitlets.Unicode().tag(sync=True)
-    result = traitlets.Unicode().tag(sync=True)
-    query = traitlets.Unicode().tag(sync=True)
+    subset = Text().tag(sync=True)
+    result = Text().tag(sync=True)
+    query = Text().tag(sync=True)
     threshold = traitlets.Float(0.0, min=0.0, max=1.0).tag(sync=True)
     thumb_px = traitlets.Int(112, min=24, max=512).tag(sync=True)
     height_px = traitlets.Int(640, min=200).tag(sync=True)
-    title = traitlets.Unicode().tag(sync=True)
+    title = Text().tag(sync=True)
     still_rows = traitlets.Int(6, min=1)
     current = traitlets.Instance(pd.DataFrame, read_only=True)
     selected = traitlets.Instance(pd.DataFrame, read_only=True)
@@ -108,8 +116,8 @@ class Gallery(Answering):
     _version = traitlets.Int().tag(sync=True)
     _marks = traitlets.Int().tag(sync=True)
     _selected_count = traitlets.Int().tag(sync=True)
-    _status = traitlets.Unicode().tag(sync=True)
-    _problem = traitlets.Unicode().tag(sync=True)
+    _status = Text().tag(sync=True)
+    _problem = Text().tag(sync=True)
 
     def __init__(
         self,

@@ -324,6 +324,13 @@ def test_an_entry_that_is_damaged_is_named_and_nothing_is_added(log, column, val
     assert log.path.read_bytes() == before
 
 
+@pytest.mark.parametrize("name", ["a\0b", "a\ude00"])
+def test_what_no_file_can_be_called_is_told(tmp_path, name):
+    for make in (True, False):
+        with pytest.raises(DecisionLogError, match="no file can be called so: choose another"):
+            DecisionLog(tmp_path / name, make=make)
+
+
 def test_damage_that_sqlite_cannot_put_into_words_is_told(log):
     log.write(relabel(), "Ada")
     log.path.write_bytes(log.path.read_bytes().replace(b"ON changes", b"ON c\x96anges"))

@@ -625,3 +625,11 @@ def test_other_components_are_shown_whatever_was_asked_of_the_ones_before(talk):
 def test_what_is_no_number_of_a_request_is_not_sent_back(talk, number):
     talk.gallery._handle_custom_msg({"id": number, "kind": "ping"}, [])
     assert talk.sent == [({"id": None}, [])]
+
+
+def test_text_that_utf8_cannot_hold_is_replaced_so_that_the_state_can_be_sent(gallery):
+    gallery.set_state({"title": "a\uda3eb", "query": "\uda3e"})
+    assert gallery.title == "a?b"
+    state = gallery.get_state()
+    for name in ("title", "query", "_problem"):
+        state[name].encode()
