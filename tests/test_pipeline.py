@@ -205,7 +205,7 @@ def test_a_failing_cell_is_shown_with_its_reason(tmp_path):
     message = str(caught.value)
     assert "01_components failed in this cell:" in message
     assert "imageset, summary = read_images(" in message
-    assert "the folder does not exist" in message
+    assert "there is no such file or folder" in message
     assert (tmp_path / "notebooks" / "01_components.running.ipynb").is_file()
     assert list((tmp_path / "stages").iterdir()) == []
     with pytest.raises(StageError):  # and not that another run is at work

@@ -58,6 +58,7 @@ def test_a_widget_talks_to_the_kernel_and_outlives_a_reload(page, lab):
     page.locator(".counter").click()
     assert lab.execute(page, "print(counter.value)") == "1\n"
     lab.reload(page)
+    assert lab.execute(page, "print(counter.value)") == "1\n"  # the kernel answers again
     page.locator(".counter").click()
     assert lab.execute(page, "print(counter.value)") == "2\n"
     assert page.locator(".counter").inner_text() == "2"
