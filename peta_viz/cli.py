@@ -33,7 +33,6 @@ _OPTIONS = {
     "images_root": "--images-root",
     "root": "--images-root",
 }
-_OWN = ("missing", "threshold", "neighbours", "backend", "targets", "epochs", "seeds", "seed")
 _SOURCE = (
     *("root", "table", "path_column", "label_columns", "class_columns", "person_column"),
     *("images_root", "missing"),

@@ -139,12 +139,7 @@ def _probability(common: Wide, bins: Rows, evidence: Wide) -> Wide:
 
 
 def _evidence(
-    labels: Mask,
-    known: Mask,
-    first: Rows,
-    second: Rows,
-    base: Wide,
-    errors: Wide,
+    labels: Mask, known: Mask, first: Rows, second: Rows, base: Wide, errors: Wide
 ) -> Wide:
     """Return the logarithm of: how much likelier these rows are for the same thing than by chance.
 
