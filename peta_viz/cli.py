@@ -32,6 +32,7 @@ _OPTIONS = {
     "person_id": "--person-column",
     "images_root": "--images-root",
     "root": "--images-root",
+    "folder": "--out",
 }
 _SOURCE = (
     *("root", "table", "path_column", "label_columns", "class_columns", "person_column"),
@@ -302,7 +303,9 @@ def audit(
     ],
     out: Annotated[
         Path | None,
-        typer.Option(help="Where to write. Default: the run folder itself, or audit."),
+        typer.Option(
+            help="Where to write. Default: audit/ and the table's name, or the run folder."
+        ),
     ] = None,
     count: Annotated[int, typer.Option(help="How many labels are listed at most.")] = 1_000,
     shown: Annotated[int, typer.Option(help="How many of them are shown with pictures.")] = 100,
@@ -335,14 +338,22 @@ def audit(
     table are taken for labels that nobody gave.
     """
     from peta_viz.files import refuse_file  # noqa: PLC0415
-    from peta_viz.quality.audit import columns_in, group, is_guessed, read_source, told  # noqa: PLC0415
+    from peta_viz.quality.answers import LISTED  # noqa: PLC0415
+    from peta_viz.quality.audit import (  # noqa: PLC0415
+        columns_in,
+        default_folder,
+        group,
+        is_guessed,
+        read_source,
+        told,
+    )
     from peta_viz.quality.pages import write_worst  # noqa: PLC0415
     from peta_viz.quality.reading import quality_of_run, read_worst  # noqa: PLC0415
-    from peta_viz.quality.scores import LISTED  # noqa: PLC0415
 
-    folder = out or Path("audit")
+    folder = default_folder(source) if out is None else out
     refuse_file(folder, "--out")
     labels, classes = _names(label_columns) or None, _names(class_columns) or None
+    lines: list[str] = []
     with _in_options():
         imageset = read_source(
             source,
@@ -351,17 +362,15 @@ def audit(
             classes=classes,
             root=images_root,
         )
-    lines: list[str] = []
-    if imageset is None:
-        folder = out or source
-        quality = quality_of_run(source)
-    else:
-        lines = told(imageset)
-        if is_guessed(source, labels, classes):
-            lines.append(_guessed(*columns_in(imageset)))
-        typer.echo("\n".join(lines), err=True)
-        group(imageset, folder, reid=reid, threshold=threshold)
-        quality = quality_of_run(folder)
+        if imageset is None:
+            quality = quality_of_run(source)
+        else:
+            lines = told(imageset)
+            if is_guessed(source, labels, classes):
+                lines += _guessed(*columns_in(imageset)).split("\n")
+            typer.echo("\n".join(lines), err=True)
+            group(imageset, folder, reid=reid, threshold=threshold)
+            quality = quality_of_run(folder)
     sizes = quality.components["size"]
     several = sizes[sizes > 1]
     typer.echo(
@@ -374,9 +383,11 @@ def audit(
     if worst is None or worst.empty:
         typer.echo(f"no label is wrong with a probability of {LISTED:.0%} or more")
     else:
-        for row in quality.expect_wrong(worst).itertuples():
-            typer.echo(f"of the first {row.first:,} about {row.wrong:.0f} are wrong")
-        for words in filter(None, (quality.counting, *quality.cautions)):
+        for first, wrong in quality.expect_wrong(worst)[["first", "wrong"]].to_numpy():
+            typer.echo(
+                f"of the first {counted(int(first), 'doubted label')} about {wrong:.0f} are wrong"
+            )
+        for words in quality.cautions:
             typer.echo(words)
     typer.echo(f"list: {table}")
     typer.echo(f"page: {page}")
@@ -505,7 +516,7 @@ def _in_options() -> Iterator[None]:
 
 def _with_columns(parameters: dict[str, Any]) -> dict[str, Any]:
     """Return what the columns of the run's table are; say so where they are guessed."""
-    from peta_viz.sources import columns_of  # noqa: PLC0415
+    from peta_viz.sources import column_names, columns_of  # noqa: PLC0415
 
     if parameters["table"] is None:
         return {}
@@ -516,17 +527,19 @@ def _with_columns(parameters: dict[str, Any]) -> dict[str, Any]:
         parameters["table"], path, labels, classes, others=[parameters["person_column"]]
     )
     if is_guessed:
-        typer.echo(_guessed(labels, classes), err=True)
+        taken = {path, *labels, *classes, parameters["person_column"]}
+        others = [name for name in column_names(Path(parameters["table"])) if name not in taken]
+        typer.echo(_guessed(labels, classes, others), err=True)
     return dict(zip(names, (path, list(labels), list(classes)), strict=True))
 
 
-def _guessed(labels: Sequence[str], classes: Sequence[str]) -> str:
+def _guessed(labels: Sequence[str], classes: Sequence[str], others: Sequence[str]) -> str:
     """Say what was guessed, in the options of the command."""
     from peta_viz.columns import guessed_words  # noqa: PLC0415
 
     options = {"--label-columns": labels, "--class-columns": classes}
     given = [f"{name} {shlex.quote(','.join(named))}" for name, named in options.items() if named]
-    return guessed_words(" ".join(given))
+    return guessed_words(" ".join(given), others)
 
 
 def _check_engine(parameters: dict[str, Any]) -> None:

@@ -84,9 +84,20 @@ def image_columns(frame: pd.DataFrame) -> list[str]:
     return _like_images(_texts(frame))
 
 
-def guessed_words(options: str) -> str:
-    """Say that columns were guessed, and which options to give again without what is no label."""
-    return f"columns were guessed; if one is no label, leave it out of: {options}"
+def guessed_words(options: str, others: Sequence[str] = ()) -> str:
+    """Say that columns were guessed, which options to give to change that, and what is left out.
+
+    Parameters
+    ----------
+    options
+        What was guessed, as options to give again.
+    others
+        The columns that were taken for no labels.
+
+    """
+    words = f"columns were guessed; if one is no label, leave it out of: {options}"
+    left = ", ".join(map(repr, others))
+    return f"{words}\nnot taken for labels: {left}; name what is one" if others else words
 
 
 def _texts(frame: pd.DataFrame) -> "dict[str, pd.Series[str]]":

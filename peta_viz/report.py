@@ -15,7 +15,7 @@ from peta_viz.files import is_file, write_text
 from peta_viz.imageset import ImageSet
 from peta_viz.markup import POLICY, templates
 from peta_viz.parquet import read_frame
-from peta_viz.quality.reading import WORST_PAGE
+from peta_viz.quality.reading import WORST_PAGE, read_worst
 from peta_viz.stills import show_components
 from peta_viz.tracking import without_cnvrg
 
@@ -132,7 +132,7 @@ def write_index(
             seeds=int(scores["seeds"].max()),
             judged=int(choose(scores)["components"].max()),
             few=FEW,
-            wrong=components["wrong_labels"].sum() if "wrong_labels" in components else None,
+            wrong=read_worst(folder),
             worst_page=WORST_PAGE,
             truth=pd.read_csv(truth, index_col=["strategy", "level"])
             if parameters.get("truth") and truth.is_file()

@@ -198,7 +198,7 @@ def check_images(
     file = Path(table)
     texts = [path_column, *class_columns, *([person_column] if person_column else [])]
     named = [*texts, *label_columns]
-    there = set(named) <= set(_column_names(file))
+    there = set(named) <= set(column_names(file))
     read = read_rows(
         read_table(file, texts, columns=list(dict.fromkeys(named)) if there else None),
         path=path_column,
@@ -367,7 +367,15 @@ def read_table(
     return frame
 
 
-def _column_names(file: Path) -> list[str]:
+def column_names(file: Path) -> list[str]:
+    """Return the names of a table's columns, without reading its rows.
+
+    Raises
+    ------
+    InvalidDataError
+        If there is no such table.
+
+    """
     if _is_parquet(file):
         with told(file):
             return list(checked_schema(file).names)

@@ -102,6 +102,7 @@ def test_columns_of_a_run_are_guessed_and_told(shoes, tmp_path, monkeypatch):
     monkeypatch.setattr("peta_viz.pipeline.run_stages", run_stages)
     done = CliRunner().invoke(app, ["run", str(tmp_path / "shoes.csv"), "--person-column", "hue"])
     assert "if one is no label, leave it out of: --label-columns worn\n" in done.output
+    assert "not taken for labels: 'who'; name what is one\n" in done.output
     assert (given["root"], given["table"]) == (None, str(tmp_path / "shoes.csv"))
     assert (given["path_column"], given["label_columns"]) == ("file", ["worn"])
     assert given["class_columns"] == []

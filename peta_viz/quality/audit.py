@@ -11,11 +11,13 @@ from peta_viz.columns import fill_columns, guessed_words
 from peta_viz.components import default_threshold, find_pairs, link
 from peta_viz.curation.reading import LOG_FILE
 from peta_viz.embedding import embed
+from peta_viz.errors import InvalidDataError
 from peta_viz.files import atomic, is_file, refuse_file
 from peta_viz.imageset import ImageSet
+from peta_viz.origin import Origin
 from peta_viz.parquet import read_frame
 from peta_viz.quality.reading import keep_vectors, quality_of_run
-from peta_viz.quality.scores import LabelQuality
+from peta_viz.quality.scores import EVEN, LabelQuality
 from peta_viz.sources import (
     lookalike_notes,
     read_folder,
@@ -31,7 +33,7 @@ _FIRST = 5  # of many
 def audit(
     data: "ImageSet | pd.DataFrame | str | Path",
     *,
-    folder: str | Path = "audit",
+    folder: str | Path | None = None,
     groups: int = 40,
     path: str | None = None,
     labels: Sequence[str] | None = None,
@@ -49,7 +51,7 @@ def audit(
         A table with one row per image (or its file), an image set, a folder as for `read_folder`,
         or the folder of a run.
     folder
-        Where components, scores and decisions are kept; the run folder itself if one was given.
+        Where components, scores and decisions are kept; by default as `default_folder` says.
         Images that were grouped there before are grouped again; decisions stay.
     groups
         How many groups.
@@ -75,12 +77,12 @@ def audit(
 
     """
     found = read_source(data, path=path, labels=labels, classes=classes, root=root)
-    if found is None:
-        folder = str(data)
-    else:
+    folder = default_folder(data) if folder is None or found is None else folder
+    if found is not None:
         lines = told(found)
         if is_guessed(data, labels, classes):
-            lines.append(guessed_words("labels={}, classes={}".format(*columns_in(found))))
+            *own, others = columns_in(found)
+            lines.append(guessed_words("labels={}, classes={}".format(*own), others))
         lines.append(f"components, scores and decisions are kept in {folder}")
         print(*lines, sep="\n")  # noqa: T201 - a person looks
         group(found, folder, reid=reid, threshold=threshold)
@@ -93,7 +95,7 @@ def audit(
         ),
         queue=worst_groups(quality).head(groups),
         pairs=read_frame(Path(folder) / "pairs.parquet"),
-        doubts=quality.worst(int(quality.doubted.sum())),
+        doubts=quality.worst(quality.scores.size, least=EVEN),
         name="audit",
         person=person,
     )
@@ -117,9 +119,15 @@ def group(
     reid, threshold
         As for `audit`.
 
+    Raises
+    ------
+    InvalidDataError
+        If the folder holds other images, and none of these.
+
     """
     folder = Path(folder)
     refuse_file(folder)
+    _refuse_others(folder, imageset)
     folder.mkdir(parents=True, exist_ok=True)
     vectors = None if reid is None else embed(imageset, reid, cache=folder / "cache")
     threshold = default_threshold(vectors) if threshold is None else threshold
@@ -128,6 +136,29 @@ def group(
     keep_vectors(folder, vectors)
     with atomic(folder / "pairs.parquet") as partial:
         pairs.to_parquet(partial, index=False)
+
+
+def default_folder(data: "ImageSet | pd.DataFrame | str | Path") -> Path:
+    """Return where an audit is kept by default.
+
+    That is the run folder if one is given, else ``audit/`` and the name of the table's file or of
+    the folder, and ``audit/table`` for what has no name.
+    """
+    if not isinstance(data, str | Path):
+        return Path("audit", "table")
+    if is_file(Path(data) / "images.parquet"):
+        return Path(data)
+    return Path("audit", Path(data).stem if is_file(data) else Path(data).absolute().name)
+
+
+def _refuse_others(folder: Path, imageset: ImageSet) -> None:
+    file = folder / "images.parquet"
+    if not is_file(file):
+        return
+    there = ImageSet.from_parquet(folder).images.index
+    if len(there) and not there.isin(imageset.images.index).any():
+        words = f"it holds {counted(len(there), 'other image')}: name another folder with folder=…"
+        raise InvalidDataError(str(folder), [words])
 
 
 def is_guessed(
@@ -140,13 +171,16 @@ def is_guessed(
     return is_table and not labels and not classes
 
 
-def columns_in(imageset: ImageSet) -> tuple[list[str], list[str]]:
-    """Return the columns of yes and no, and those of class names, that a table's set came of."""
+def columns_in(imageset: ImageSet) -> tuple[list[str], list[str], list[str]]:
+    """Return what a table's columns became: yes and no, class names, and neither."""
     kinds = {
         kind: [h for h in imageset.heads if h.kind == kind] for kind in ("multiple", "exclusive")
     }
     labels = [label for head in kinds["multiple"] for label in head.labels]
-    return labels, [head.name for head in kinds["exclusive"]]
+    classes = [head.name for head in kinds["exclusive"]]
+    origin = Origin.of(imageset.images)
+    taken = {*labels, *classes, *([origin.path] if origin else [])}
+    return labels, classes, [one for one in (origin.columns if origin else []) if one not in taken]
 
 
 def told(imageset: ImageSet) -> list[str]:
@@ -156,6 +190,10 @@ def told(imageset: ImageSet) -> list[str]:
         names = [label.removeprefix(f"{head.name}=") for label in head.labels]
         what = f"{head.name}: one of" if head.kind == "exclusive" else "yes or no:"
         lines.append(f"  {what} {_first_of(names)}")
+    origin = Origin.of(imageset.images)
+    if origin and origin.subset:
+        parts = sorted(set(imageset.images["subset"]))
+        lines.append(f"  no label, but part of the set: {_first_of(parts)}")
     exclusive = [list(head.labels) for head in imageset.heads if head.kind == "exclusive"]
     single = imageset.known.columns.difference([label for own in exclusive for label in own])
     empty = int((~imageset.known[single]).to_numpy().sum())

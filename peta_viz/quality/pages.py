@@ -8,10 +8,10 @@ import pandas as pd
 
 from peta_viz.agreement import measure_components
 from peta_viz.files import atomic, write_text
-from peta_viz.imageset import ImageSet
 from peta_viz.markup import POLICY, templates
+from peta_viz.quality.answers import LISTED
 from peta_viz.quality.reading import WORST_FILE, WORST_PAGE
-from peta_viz.quality.scores import LISTED, LabelQuality
+from peta_viz.quality.scores import LabelQuality
 from peta_viz.stills import read_pictures, show_components
 
 _DIFFERENT = 0.5
@@ -64,12 +64,10 @@ def write_worst(
             policy=POLICY,
             told=told,
             images=len(quality.imageset),
-            labels=quality.scores.shape[1],
             listed=len(worst),
             least=LISTED,
             more=len(worst) == count,
             table=WORST_FILE,
-            counting=quality.counting,
             cautions=quality.cautions if len(worst) else [],
             estimates=quality.expect_wrong(worst).to_dict("records"),
             findings=_findings(quality, worst.head(shown)),
@@ -88,64 +86,24 @@ def write_worst(
 
 def _findings(quality: LabelQuality, worst: pd.DataFrame) -> list[dict[str, Any]]:
     """Gather what is said of one image, and show it beside its near-copies."""
-    imageset = quality.imageset
-    index = imageset.images.index
-    labels, known = imageset.labels.to_numpy(), imageset.known.to_numpy()
+    images = quality.imageset.images
     found = []
     for image_id, own in worst.groupby("image_id", sort=False):
-        row = int(index.get_indexer(pd.Index([image_id]))[0])
+        row = int(images.index.get_indexer(pd.Index([image_id]))[0])
         copies = quality.copies_of(row)[:_COPIES]
-        turns = _turns(imageset, row, own.to_dict("records"))
-        columns = imageset.labels.columns.get_indexer(pd.Index([one["of"] for one in turns]))
-        pictures = read_pictures(imageset.images.iloc[[row]], _LARGE_PX)
-        beside = read_pictures(imageset.images.iloc[copies], _SMALL_PX)
-        states = [
-            ["?" if not known[one, c] else "✓" if labels[one, c] else "–" for c in columns]
-            for one in copies
-        ]
+        answers = own.to_dict("records")
+        said = [[quality.answered(copy, answer["label"]) for answer in answers] for copy in copies]
+        pictures = read_pictures(images.iloc[[row]], _LARGE_PX)
+        beside = read_pictures(images.iloc[copies], _SMALL_PX)
         found.append(
             {
                 "picture": pictures[str(image_id)],
                 "component": own["component_id"].iloc[0],
-                "labels": turns,
-                "copies": list(zip(beside.values(), states, strict=True)),
+                "answers": answers,
+                "copies": list(zip(beside.values(), said, strict=True)),
             }
         )
     return found
-
-
-def _turns(imageset: ImageSet, row: int, doubts: list[dict[Any, Any]]) -> list[dict[Any, Any]]:
-    """Put the doubts about one class together: what it is, and what it rather is.
-
-    `of` is the label whose near-copies are shown.
-    """
-    carried = imageset.labels.iloc[row]
-    exclusive = {h.name: h.labels for h in imageset.heads if h.kind == "exclusive"}
-    turns: list[dict[Any, Any]] = []
-    for head in dict.fromkeys(doubt["head"] for doubt in doubts):
-        own = [doubt for doubt in doubts if doubt["head"] == head]
-        if head not in exclusive:
-            turns += [{**doubt, "of": doubt["label"]} for doubt in own]
-            continue
-        rather = [doubt for doubt in own if doubt["suggested"] == "yes"][:1]
-        told = [doubt for doubt in own if doubt["suggested"] == "no"] + rather
-        names = [label for label in exclusive[head] if carried[label]]
-        reasons = [
-            f"{short}: {doubt['reason']}" if len(told) > 1 else doubt["reason"]
-            for doubt in told
-            for short in [doubt["label"].removeprefix(f"{head}=")]
-        ]
-        turns.append(
-            {
-                "label": head,
-                "value": ", ".join(name.removeprefix(f"{head}=") for name in names) or "none",
-                "suggested": rather[0]["label"].removeprefix(f"{head}=") if rather else "another",
-                "score": min(doubt["score"] for doubt in told),
-                "reason": "; ".join(reasons),
-                "of": (rather or told)[0]["label"],
-            }
-        )
-    return sorted(turns, key=lambda turn: float(turn["score"]))
 
 
 def _by_part(quality: LabelQuality) -> Any:

@@ -14,13 +14,13 @@ from peta_viz.errors import InvalidDataError
 from peta_viz.imageset import ImageSet
 from peta_viz.links import Links, nearest_pairs, normalised
 from peta_viz.quality.annotators import Annotators, Evidence
+from peta_viz.quality.answers import Answer, Question, Questions
 from peta_viz.quality.context import Context, Floats, Mask, Rows
 from peta_viz.quality.copies import mates, same_thing
 from peta_viz.words import counted
 
 NEIGHBOURS = 20
 EVEN = 0.5  # a label is likelier right than wrong from here on
-LISTED = 0.1  # labels that are less likely wrong are in no list that is written
 _FIT_ROWS = 20_000  # images that error rates and the context are estimated from
 _BLOCK = 20_000  # images at a time
 _SHARPNESS = 4  # neighbours count by this power of their similarity
@@ -68,7 +68,11 @@ class LabelQuality:
     annotators: Annotators
 
     def worst(self, count: int = 100, *, least: float = 0.0) -> pd.DataFrame:
-        """List the labels that are most likely wrong, worst first.
+        """List the answers that are most likely wrong, worst first.
+
+        An answer is yes or no to a label, and in an exclusive head the class. Where near-copies
+        answer differently, only the ones likeliest wrong are listed: if they are, the others are
+        right.
 
         Parameters
         ----------
@@ -80,33 +84,29 @@ class LabelQuality:
         Returns
         -------
         DataFrame
-            One row per label of an image: `image_id`, `component_id`, `head`, `label`, `value` and
-            `suggested` (``"yes"`` or ``"no"``), `score` (the probability that it is right),
-            `p_wrong` (1 − `score`), and `reason`: the evidence in words.
+            One row per answer: `image_id`, `component_id`, `head`, `label` (that of the exclusive
+            head is the head itself), `value` and `suggested` (``"yes"`` or ``"no"``, or classes;
+            where no other class is likely, nothing is suggested), `score` (the probability that it
+            is right), `p_wrong` (1 − `score`), and `reason`: the evidence in words.
 
         """
-        scores = self.scores.to_numpy()
-        flat = np.where(np.isnan(scores), np.inf, scores).ravel()
+        questions = self.questions
+        scores = questions.least(self.scores.to_numpy())
+        flat = np.where(self._outweighed(scores), np.inf, scores).ravel()
         count = min(count, int((1 - flat >= least).sum()))
-        nearest = np.argpartition(flat, min(count, len(flat) - 1))[:count]
-        order = nearest[np.lexsort((nearest, flat[nearest]))]
-        rows, columns = np.divmod(order, scores.shape[1])
-        carried = self.imageset.labels.to_numpy()[rows, columns]
-        names = self.scores.columns.to_numpy()[columns]
-        heads = {label: head.name for head in self.imageset.heads for label in head.labels}
-        return pd.DataFrame(
-            {
-                "image_id": self.scores.index.to_numpy()[rows],
-                "component_id": component_ids(self.imageset)[rows],
-                "head": [heads.get(name, "") for name in names],
-                "label": names,
-                "value": np.where(carried, "yes", "no"),
-                "suggested": np.where(carried, "no", "yes"),
-                "score": scores[rows, columns],
-                "p_wrong": 1 - scores[rows, columns],
-                "reason": self._reasons(rows, columns),
-            }
-        )
+        bound = np.partition(flat, count - 1)[count - 1] if count else -np.inf
+        nearest = np.flatnonzero(flat <= bound)
+        order = nearest[np.argsort(flat[nearest], kind="stable")[:count]]
+        rows, asked = np.divmod(order, scores.shape[1])
+        places = zip(rows.tolist(), asked.tolist(), strict=True)
+        found = [self._answer(row, questions.all[question]) for row, question in places]
+        answers = pd.DataFrame(found, columns=Answer._fields, dtype="str")
+        score = scores[rows, asked]
+        answers.insert(0, "image_id", self.scores.index.to_numpy()[rows])
+        answers.insert(1, "component_id", component_ids(self.imageset)[rows])
+        answers.insert(6, "score", score)
+        answers.insert(7, "p_wrong", 1 - score)
+        return answers
 
     def expect_wrong(self, worst: pd.DataFrame) -> pd.DataFrame:
         """Estimate how many of the first ones of a list are truly wrong.
@@ -137,12 +137,6 @@ class LabelQuality:
     def doubted(self) -> Mask:
         """Which labels are likelier wrong than right: bool, shape ``(images, labels)``."""
         return np.asarray(self.scores.to_numpy() < EVEN)
-
-    @property
-    def counting(self) -> str:
-        """What to say of how wrong labels are counted where a class can be taken for another."""
-        exclusive = any(head.kind == "exclusive" for head in self.imageset.heads)
-        return "a class taken for another counts as two wrong labels" if exclusive else ""
 
     @property
     def cautions(self) -> list[str]:
@@ -182,35 +176,45 @@ class LabelQuality:
         order = np.argsort(-self.copies.data[part], kind="stable")
         return np.asarray(self.copies.indices[part][order], dtype=np.int64)
 
-    def _reasons(self, rows: Rows, columns: Rows) -> list[str]:
+    def answered(self, row: int, name: str) -> str:
+        """Return what an image answers about a label or exclusive head, or ? if that is unknown."""
+        question = self.questions[name]
+        if not self.imageset.known.to_numpy()[row, question.columns].all():
+            return "?"
+        return question.value(self.imageset.labels.to_numpy()[row, question.columns])
+
+    @cached_property
+    def questions(self) -> Questions:
+        """What the images are asked."""
+        return Questions.of(self.imageset)
+
+    def _outweighed(self, scores: Floats) -> Mask:
+        """Which answers near-copies contradict with ones that are likelier wrong.
+
+        `scores` and what is returned have the shape ``(images, questions)``.
+        """
         labels, known = self.imageset.labels.to_numpy(), self.imageset.known.to_numpy()
-        places = {name: number for number, name in enumerate(self.imageset.labels.columns)}
-        exclusive = {
-            label: [places[name] for name in head.labels]
-            for head in self.imageset.heads
-            if head.kind == "exclusive"
-            for label in head.labels
-        }
-        names, expected = self.imageset.labels.columns, self.expected.to_numpy()
-        found = []
-        for row, column in zip(rows.tolist(), columns.tolist(), strict=True):
-            copies = self.copies_of(row)
-            copies = copies[known[copies, column]]
-            words = []
-            if len(copies):
-                words.append(_of_copies(int(labels[copies, column].sum()), len(copies)))
-            own = exclusive.get(names[column], [])
-            answers = [names[place] for place in own if labels[row, place]]
-            if own and not answers and known[row, own].all():
-                words.append("it has no answer here at all")
-            elif len(answers) > 1:
-                words.append(f"it has several answers: {', '.join(answers)}")
-            against = labels[copies, column] != labels[row, column]
-            if not words or (len(copies) and 2 * against.sum() <= len(copies)):
-                likely = expected[row, column]
-                words.append(f"{likely:.0%} of images with such labels and looks have it")
-            found.append("; ".join(words))
+        near = self.pairs[self.pairs["same"] > EVEN]
+        ends = near["first"].to_numpy(), near["second"].to_numpy()
+        found = np.zeros(scores.shape, dtype=bool)
+        for part in _blocks(len(near)):
+            one, other = ends[0][part], ends[1][part]
+            apart = self.questions.any((labels[one] != labels[other]) & known[one] & known[other])
+            for own, against in ((one, other), (other, one)):
+                pair, question = np.nonzero(apart & (scores[against] < scores[own]))
+                found[own[pair], question] = True
         return found
+
+    def _answer(self, row: int, question: Question) -> Answer:
+        columns, copies = question.columns, self.copies_of(row)
+        copies = copies[self.imageset.known.to_numpy()[copies][:, columns].all(axis=1)]
+        labels = self.imageset.labels.to_numpy()
+        return question.answer(
+            labels[row, columns],
+            self.scores.to_numpy()[row, columns],
+            self.expected.to_numpy()[row, columns],
+            labels[copies][:, columns],
+        )
 
 
 def label_quality(
@@ -417,11 +421,3 @@ def _parts(component: Rows, part: Rows) -> Rows:
     sizes["number"] = sizes.groupby("component").cumcount()
     number = sizes.set_index("part")["number"]
     return number.reindex(part).to_numpy(dtype=np.int64)
-
-
-def _of_copies(yes: int, count: int) -> str:
-    if count == 1:
-        return f"its only near-copy {'has it' if yes else 'does not have it'}"
-    if yes in {0, count}:
-        return f"{'all' if yes else 'none'} of {count} near-copies have it"
-    return f"{yes} of {count} near-copies have it"

@@ -13,6 +13,7 @@ from peta_viz.curation.case import NO, YES, Case
 from peta_viz.errors import InvalidDataError
 from peta_viz.grouping import group_rows, number_components
 from peta_viz.imageset import Head, ImageSet
+from peta_viz.quality.answers import class_name
 from peta_viz.quality.scores import EVEN
 
 FEW = 5  # labels that are shown at once
@@ -120,8 +121,8 @@ class Doubts:
         imageset
             Images with `component_id`.
         doubts
-            As `LabelQuality.worst` returns: `image_id`, `label`, `suggested`, `score`, and
-            `reason`, which may be missing.
+            As `LabelQuality.worst` returns: `image_id`, `label` (or an exclusive head),
+            `suggested`, `score`, and `reason`, which may be missing.
 
         Raises
         ------
@@ -129,7 +130,7 @@ class Doubts:
             If columns, images or labels are not there.
 
         """
-        table = _replaced(imageset, _without_echoes(imageset, _table(imageset, doubts)))
+        table = _replaced(imageset, _table(imageset, doubts))
         if table.empty:
             return cls({})
         near = imageset.images["component_id"].isin(table["component"])
@@ -188,48 +189,59 @@ def _table(imageset: ImageSet, doubts: pd.DataFrame) -> pd.DataFrame:
     missing = {"image_id", "label", "suggested", "score"}.difference(doubts.columns)
     if missing:
         raise InvalidDataError("the doubts", [f"no column {name}" for name in sorted(missing)])
-    images, labels = doubts["image_id"].astype("str"), doubts["label"].astype("str")
-    rows = imageset.images.index.get_indexer(pd.Index(images))
-    columns = imageset.labels.columns.get_indexer(pd.Index(labels))
-    suggested = doubts["suggested"]
-    _check(rows < 0, images, "images are not there")
-    _check(columns < 0, labels, "labels are not there")
-    _check(~suggested.isin([YES, NO]).to_numpy(), suggested, "values are neither yes nor no")
-    carried = imageset.labels.to_numpy()[rows, columns]
-    known = imageset.known.to_numpy()[rows, columns]
-    wrong = 1 - doubts["score"].to_numpy(dtype=np.float64)
-    table = pd.DataFrame(
+    given = pd.DataFrame(
         {
-            "component": component_ids(imageset)[rows],
-            "image": images.to_numpy(),
-            "label": labels.to_numpy(),
-            "suggested": suggested.to_numpy(),
-            "reason": doubts["reason"].astype("str").to_numpy() if "reason" in doubts else "",
-            "wrong": wrong,
+            "image": doubts["image_id"].astype("str"),
+            "label": doubts["label"].astype("str"),
+            "suggested": doubts["suggested"].astype("str"),
+            "reason": doubts["reason"].astype("str") if "reason" in doubts else "",
+            "wrong": 1 - doubts["score"].astype("float64"),
         }
     )
-    kept = (wrong > EVEN) & known & (carried != (table["suggested"] == YES))
-    found: pd.DataFrame = table.loc[kept.to_numpy()]
+    rows = imageset.images.index.get_indexer(pd.Index(given["image"]))
+    _check(rows < 0, given["image"], "images are not there")
+    table = _as_labels(imageset, given.assign(row=rows))
+    columns = imageset.labels.columns.get_indexer(pd.Index(table["label"]))
+    _check(columns < 0, table["label"], "labels are not there")
+    suggested = table["suggested"]
+    _check(~suggested.isin([YES, NO]).to_numpy(), suggested, "values are neither yes nor no")
+    rows = table["row"].to_numpy()
+    carried = imageset.labels.to_numpy()[rows, columns]
+    known = imageset.known.to_numpy()[rows, columns]
+    kept = (table["wrong"] > EVEN) & known & (carried != (suggested == YES))
+    found: pd.DataFrame = table.assign(component=component_ids(imageset)[rows])[kept]
     return found.sort_values("wrong", ascending=False, kind="stable")
 
 
-def _without_echoes(imageset: ImageSet, table: pd.DataFrame) -> pd.DataFrame:
-    """Take a class that another one should replace for one doubt: a yes there is a no here."""
-    heads = _exclusive_heads(imageset)
-    own_heads = [heads[n].name if n in heads else (n,) for n in table["label"]]
-    places = list(zip(table["image"], own_heads, strict=True))
-    yes = (table["suggested"] == YES).to_numpy()
-    replacing = {place for place, own in zip(places, yes, strict=True) if own}
-    echo = np.array([place in replacing for place in places], dtype=bool) & ~yes
-    replaced: dict[Any, list[str]] = {}
-    for place, label, own in zip(places, table["label"], echo, strict=True):
-        if own:
-            replaced.setdefault(place, []).append(label)
-    words = [
-        f"{reason}; in place of {', '.join(replaced[place])}" if place in replaced else reason
-        for place, reason in zip(places, table["reason"], strict=True)
-    ]
-    return table.assign(reason=words)[~echo]
+def _as_labels(imageset: ImageSet, answers: pd.DataFrame) -> pd.DataFrame:
+    """Turn what is suggested of an exclusive head into what is suggested of its labels.
+
+    That is a yes for the class that it should be; of several classes a no for those that it should
+    not be, and a no for each class where none is suggested.
+    """
+    heads = {head.name: head for head in imageset.heads if head.kind == "exclusive"}
+    is_head = answers["label"].isin(heads.keys() - set(imageset.labels.columns))
+    labels = imageset.labels
+    found = []
+    for one in answers[is_head].to_dict("records"):
+        head = heads[one["label"]]
+        named = {class_name(head, label): label for label in head.labels}
+        carried = [label for label in head.labels if labels[label].iloc[one["row"]]]
+        rather = named.get(one["suggested"])
+        if rather is None and one["suggested"]:
+            words = f"{one['suggested']!r} is no class of {head.name!r}"
+            raise InvalidDataError("the doubts", [words])
+        if rather is None or rather in carried:
+            found += [{**one, "label": c, "suggested": NO} for c in carried if c != rather]
+            continue
+        places = f"; in place of {', '.join(carried)}" if carried else ""
+        found.append(
+            {**one, "label": rather, "suggested": YES, "reason": f"{one['reason']}{places}"}
+        )
+    if not found:
+        return answers[~is_head]
+    # Stable, so that what is as likely wrong stays in the order of the list.
+    return pd.concat([answers[~is_head], pd.DataFrame(found)], ignore_index=True)
 
 
 def _replaced(imageset: ImageSet, table: pd.DataFrame) -> pd.DataFrame:

@@ -90,8 +90,6 @@ def doubts_of(imageset, reason="none of 3 near-copies have it"):
         (5, "hat", 0.1, "2 of 13 near-copies have it"),
         (3, "hat", 0.2, "2 of 13 near-copies have it"),
         (2, "coat", 0.9, "it is likely right"),
-        (41, "ageYoung", 0.25, "99% of images with such labels and looks have it"),
-        (41, "ageOld", 0.3, reason),
         (40, "coat", 0.45, reason),
         *(
             (row, "bag", 0.4, "12% of images with such labels and looks have it")
@@ -99,7 +97,7 @@ def doubts_of(imageset, reason="none of 3 near-copies have it"):
         ),
     ]
     carried = [bool(labels[label].iloc[row]) for row, label, *_ in rows]
-    return pd.DataFrame(
+    own = pd.DataFrame(
         {
             "image_id": [labels.index[row] for row, *_ in rows],
             "label": [label for _, label, *_ in rows],
@@ -109,6 +107,9 @@ def doubts_of(imageset, reason="none of 3 near-copies have it"):
             "reason": [words for *_, words in rows],
         }
     )
+    of_class = {"image_id": labels.index[41], "label": "age", "value": "ageYoung"}
+    of_class |= {"suggested": "ageOld", "score": np.float32(0.3), "reason": reason}
+    return pd.concat([own, pd.DataFrame([of_class])], ignore_index=True)
 
 
 def predictions_of(imageset, names=("A", "B")):

@@ -1,5 +1,6 @@
 import re
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -9,10 +10,17 @@ import peta_viz
 from peta_viz.curation.log import DecisionLog
 from peta_viz.errors import InvalidDataError
 from peta_viz.imageset import ImageSet
-from peta_viz.quality.audit import is_guessed, read_source, told, worst_groups
+from peta_viz.quality.answers import LISTED
+from peta_viz.quality.audit import (
+    default_folder,
+    is_guessed,
+    read_source,
+    told,
+    worst_groups,
+)
 from peta_viz.quality.pages import write_worst
 from peta_viz.quality.reading import quality_of_run, read_worst
-from peta_viz.quality.scores import LISTED, label_quality
+from peta_viz.quality.scores import label_quality
 from tests.conftest import run_cli
 from tests.quality.conftest import image_set, world
 
@@ -92,9 +100,9 @@ def test_the_command_lists_and_shows_them(table, tmp_path):
     assert "images, and of each:\n  yes or no: hat" in said.stderr
     options = "--label-columns 'hat,<b>bag</b>' --class-columns colour"
     assert f"columns were guessed; if one is no label, leave it out of: {options}" in said.stderr
+    assert "not taken for labels: 'price'; name what is one" in said.stderr
     assert re.search(r"\d+ components of two and more images, with \d+ images; ", said.stdout)
     assert "have a near-copy" not in said.stdout
-    assert "a class taken for another counts as two wrong labels" in said.stdout
     assert f"cannot be read: {lost.name}: the file is empty" in said.stderr
     listed = pd.read_csv(out / "worst_labels.csv")
     assert 1 <= len(listed) <= 5
@@ -105,7 +113,6 @@ def test_the_command_lists_and_shows_them(table, tmp_path):
     ]
     assert listed["reason"].iloc[0] == "all of 3 near-copies have it"
     page = (out / "worst_labels.html").read_text()
-    assert "a class taken for another counts as two wrong labels" in page
     assert "columns were guessed" in page
     assert page.count('class="finding"') == min(2, listed["image_id"].nunique())
     assert "<b>bag" not in page
@@ -131,6 +138,7 @@ def test_in_python_it_says_what_it_took_the_columns_for(table, tmp_path, capsys)
     peta_viz.audit(table, folder=tmp_path / "out", root=tmp_path, labels=["hat"]).close()
     said = capsys.readouterr().out
     assert "guessed" not in said
+    assert "not taken" not in said
     assert f"decisions are kept in {tmp_path / 'out'}\n" in said
     assert "not known" not in said
     assert not is_guessed(tmp_path, None, None)  # a PETA release has no columns
@@ -138,6 +146,45 @@ def test_in_python_it_says_what_it_took_the_columns_for(table, tmp_path, capsys)
     (tmp_path / "file").touch()
     with pytest.raises(InvalidDataError, match="is a file: name a folder"):
         peta_viz.audit(table, folder=tmp_path / "file", root=tmp_path)
+
+
+def test_every_data_set_has_a_folder_of_its_own(table, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    table.to_csv(tmp_path / "my mugs.csv", index=False)
+    said = run_cli("audit", "my mugs.csv")
+    assert "page: audit/my mugs/worst_labels.html" in said.stdout
+    assert default_folder("audit/my mugs") == Path("audit/my mugs")  # a run folder
+    assert default_folder(tmp_path / "shoes") == Path("audit/shoes")
+    assert default_folder(table) == Path("audit/table")
+    peta_viz.audit(table, root=tmp_path).close()
+    assert (tmp_path / "audit" / "table" / "pairs.parquet").is_file()
+
+
+def test_a_folder_of_other_images_is_refused(table, tmp_path):
+    table.to_csv(tmp_path / "own.csv", index=False)
+    out = tmp_path / "out"
+    peta_viz.audit(table.head(20), folder=out, root=tmp_path).close()
+    before = (out / "pairs.parquet").read_bytes()
+    others = table.tail(20).reset_index(drop=True)
+    with pytest.raises(InvalidDataError, match="holds 20 other images: name another folder with"):
+        peta_viz.audit(others, folder=out, root=tmp_path)
+    others.to_csv(tmp_path / "others.csv", index=False)
+    done = run_cli("audit", tmp_path / "others.csv", "--out", out, check=False)
+    assert done.returncode == 1
+    assert "name another folder with --out" in done.stderr
+    assert (out / "pairs.parquet").read_bytes() == before
+    peta_viz.audit(table, folder=out, root=tmp_path).close()  # some are the same
+    assert len(quality_of_run(out).imageset) == len(table)
+
+
+def test_what_is_taken_for_parts_of_the_set_is_told(write_image, tmp_path):
+    for side in ("train", "val"):
+        for name in ("cat", "dog"):
+            (tmp_path / side / name).mkdir(parents=True)
+            write_image(f"{side}/{name}/1.png")
+    lines = told(read_source(tmp_path))
+    assert "  no label, but part of the set: train, val" in lines
+    assert "  class: one of cat, dog" in lines
 
 
 def test_a_file_is_no_folder_to_write_into(table, tmp_path):

@@ -123,12 +123,20 @@ def test_a_class_that_is_only_doubted_is_replaced_by_that_of_the_others(sit, ima
     (own,) = doubted(talk.ask())["ageYoung"]
     assert own[:3] == [[3], "no", "yes"]
     assert own[5] == "none of 3 near-copies have it; in place of ageOld"
+    # The same where a list of answers suggests no other class.
+    of_class = doubts.assign(label="age", value="ageOld", suggested="")
+    talk = sit(imageset=wrong, doubts=of_class)
+    (own,) = doubted(talk.ask())["ageYoung"]
+    assert own[:3] == [[3], "no", "yes"]
     fix(talk)
     ages = talk.curator.decisions.apply(wrong).labels.loc[labels.index[3]]
     assert ages[["ageYoung", "ageOld"]].tolist() == [True, False]
     # Where it carries the other class already, what is doubted only goes.
     labels.loc[labels.index[3], "ageYoung"] = True
     talk = sit(imageset=imageset.with_labels(labels, imageset.known), doubts=doubts)
+    assert doubted(talk.ask())["ageOld"][0][2] == "no"
+    several = doubts.assign(label="age", value="ageYoung, ageOld", suggested="ageYoung")
+    talk = sit(imageset=imageset.with_labels(labels, imageset.known), doubts=several)
     assert doubted(talk.ask())["ageOld"][0][2] == "no"
 
 
@@ -211,7 +219,11 @@ def test_what_is_no_list_of_doubts_is_refused(sit, imageset):
         (doubts.drop(columns="score"), "no column score"),
         (doubts.replace({"image_id": {"i1": "x"}}), "2 images are not there, such as 'x'"),
         (doubts.replace({"label": {"hat": "mood"}}), "3 labels are not there, such as 'mood'"),
-        (doubts.assign(suggested="perhaps"), "neither yes nor no, such as 'perhaps'"),
+        (
+            doubts.replace({"suggested": {"yes": "perhaps"}}),
+            "neither yes nor no, such as 'perhaps'",
+        ),
+        (doubts.replace({"suggested": {"ageOld": "hat"}}), "'hat' is no class of 'age'"),
     ]:
         with pytest.raises(InvalidDataError, match=words):
             sit(doubts=wrong)
