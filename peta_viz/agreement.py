@@ -1,5 +1,6 @@
 """Label counts, measures of disagreement, and flags of components."""
 
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Literal
@@ -262,6 +263,28 @@ class Flag:
         """Return for each component whether it is bad."""
         values = components[self.measure]
         return (values > self.threshold(components)) & (values > 0)
+
+
+def flag_words(name: str) -> str:
+    """Say in words what a flag's column is about; of a rule of your own, its name.
+
+    Examples
+    --------
+    >>> flag_words("is_bad_component_std_80")
+    'std above percentile 80 of the contested ones'
+    >>> flag_words("is_bad_component_std_abs0.30")
+    'std above 0.30'
+
+    """
+    short = name.removeprefix("is_bad_component_")
+    found = re.fullmatch(rf"({'|'.join(MEASURES)})_(abs)?([\d.e+-]+?)(_all)?", short)
+    if found is None:
+        return short
+    measure, is_absolute, number, is_over_all = found.groups()
+    if is_absolute:
+        return f"{measure} above {number}"
+    ranked = "all of two and more images" if is_over_all else "the contested ones"
+    return f"{measure} above percentile {number} of {ranked}"
 
 
 def flag_components(components: pd.DataFrame, *flags: Flag | FlagRule) -> pd.DataFrame:

@@ -280,14 +280,21 @@ def difference_words(
 def slice_words(
     scores: pd.DataFrame, head: str = MEAN, metric: Metric = "macro_f1"
 ) -> pd.DataFrame:
-    """Lay the experiments side by side for every slice as text, for one head or their mean."""
+    """Lay the experiments side by side for every slice as text, for one head or their mean.
+
+    A slice without any component is left out, as is one by the size or source of images that holds
+    all of them.
+    """
     chosen = scores[(scores["head"] == head) & (scores["metric"] == metric)]
     table = _columns(
         chosen.assign(value=_words(chosen, "value")), list(SLICE), "experiment", "value"
     )
     first = chosen["experiment"] == chosen["experiment"].iloc[0]
     table.insert(0, "components", chosen.loc[first, "components"].to_numpy())
-    return table
+    count = table["components"]
+    by_size = (table.index.to_frame()[list(SLICE[1:])] == ALL).all(axis=1)
+    whole = count[by_size].to_dict().get((HEADLINE, ALL, ALL))
+    return table[(count > 0) & (by_size | (count != whole))]
 
 
 def _columns(table: pd.DataFrame, index: list[str], columns: str, values: str) -> pd.DataFrame:

@@ -28,7 +28,7 @@ _FIXED = ("seed", "weight_decay", "precision")  # no notebook asks for them
 _TRAINING = {name: rule for name, rule in RULES.items() if name not in _FIXED}
 PARAMETERS: Mapping[str, Rule] = {
     **_TRAINING,
-    "epochs": RULES["epochs"].or_none(),
+    **{name: RULES[name].or_none() for name in ("epochs", "height_px", "width_px")},
     "learning_rate": ABOVE_0.or_none(),
     **dict.fromkeys(("root", "table", "images_root", "reid", "truth", "curation"), _PATH),
     "ray_work_dir": _PATH,

@@ -9,6 +9,7 @@ import nbformat
 import pandas as pd
 from nbconvert import HTMLExporter
 
+from peta_viz.agreement import flag_words
 from peta_viz.errors import InvalidDataError
 from peta_viz.evaluation import FEW, choose, difference_words, headline_words, read_scores
 from peta_viz.files import is_file, write_text
@@ -112,6 +113,10 @@ def write_index(
     truth = folder / "truth_scores.csv"
     out = changes["label"] == ""
     table = headline_words(scores).join(difference_words(differences)[["C − A"]])
+    said = {
+        one.experiment: f"trained on {one.trained_on}, judged on {one.judged_on}"
+        for one in scores.drop_duplicates("experiment").itertuples()
+    } | {"C − A": "what cleaning is worth"}
     page = (
         templates()
         .get_template("index.html.j2")
@@ -121,13 +126,14 @@ def write_index(
             components=components,
             multiple=components[components["size"] > 1],
             unreadable=int((imageset.images["problem"] != "").sum()),
-            flag=flag,
+            flag=flag.removeprefix("is_bad_component_"),
+            flag_words=flag_words(flag),
             bad=bad,
             pictures=show_components(imageset, worst[[*_SHOWN, flag]], most_components=6).html,
             images_out=int(out.sum()),
             labels_changed=int((~out).sum()),
             steps=list(dict.fromkeys(changes["strategy"])),
-            table_columns=["head", *table.columns],
+            table_columns=[(name, said.get(name, "")) for name in table.columns],
             table_rows=[list(row) for row in table.itertuples()],
             seeds=int(scores["seeds"].max()),
             judged=int(choose(scores)["components"].max()),

@@ -213,8 +213,18 @@ def test_scores_are_told_in_words(scores):
         ("2 and more", "all", "CUHK"),
     ]
     assert by_slice["A"].iloc[3] == "0.500 (of 9: too few)"
-    scores["components"] = 10
+    scores.loc[scores["source"] == "CUHK", "components"] = 10
     assert slice_words(scores, "sex")["A"].iloc[3] == "0.500 (0.250 to 0.750)"
+
+
+def test_slices_that_part_nothing_are_left_out(scores):
+    small = scores["image_size"] == "smaller"
+    scores.loc[small, "components"] = 20  # all of them
+    scores.loc[scores["source"] == "CUHK", "components"] = 0
+    assert slice_words(scores, "sex").index.tolist() == [
+        ("2 and more", "all", "all"),
+        ("1", "all", "all"),
+    ]
 
 
 def test_differences_have_a_sign(scores):

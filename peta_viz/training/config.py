@@ -1,8 +1,11 @@
 """What a training run was told: one frozen object, saved with the checkpoint."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, get_args
+
+import pandas as pd
 
 from peta_viz.errors import InvalidDataError
 from peta_viz.rules import (
@@ -17,6 +20,8 @@ from peta_viz.rules import (
     whole,
 )
 
+_PIXELS, _SPARE = 96 * 48, 1.15
+_LEAST_PX, _MOST_PX, _STEP_PX = 32, 144, 16
 TargetRule = Literal["union", "majority", "strict"]
 Stem = Literal["grouped", "shared"]
 Loss = Literal["cross_entropy", "focal"]
@@ -120,3 +125,29 @@ class TrainConfig:
 def epochs_for(components: int) -> int:
     """Size a training run to the data: about 30,000 looks at a component, 6 to 40 epochs."""
     return min(40, max(6, round(30_000 / max(components, 1))))
+
+
+def size_for(images: pd.DataFrame) -> tuple[int, int]:
+    """Fit the size that a model looks at to the shape of the images, at the cost of 96×48.
+
+    Parameters
+    ----------
+    images
+        With `width` and `height` in pixels, 0 where an image cannot be read.
+
+    Returns
+    -------
+    tuple of int
+        Height and width in pixels, multiples of 16: that of the median shape.
+
+    """
+    readable = images[(images["width"] > 0) & (images["height"] > 0)]
+    shape = float((readable["height"] / readable["width"]).median()) if len(readable) else 1.0
+    steps = range(_LEAST_PX, _MOST_PX + 1, _STEP_PX)
+    sizes = [(h, w) for h in steps for w in steps if h * w <= _PIXELS * _SPARE]
+    return min(
+        sizes,
+        key=lambda size: (
+            abs(math.log(size[0] / size[1] / shape)) + abs(math.log(size[0] * size[1] / _PIXELS))
+        ),
+    )
