@@ -2,7 +2,8 @@
 
 ``python -m benchmarks.vectors --root "PETA dataset" --reid NETWORK.xml --weights FILE``: the same
 files for all, in turn, several rounds. The bound is what both cores could do if decoding and the
-network shared them without any loss: 1 / (1 / decoding alone + 1 / network alone).
+network shared them without any loss: 1 / (1 / decoding alone + 1 / network alone). The ceiling is
+what the network alone could do if all of its products were as quick as those of large matrices.
 """
 
 import argparse
@@ -29,6 +30,7 @@ from peta_viz.peta import read_peta
 from peta_viz.training.model import _trunk
 
 OURS, BOUND = "ours: decoding and the network", "bound"
+CEILING = "ceiling: the network's products at the rate of large matrices"
 DECODING, NETWORK = "decoding alone", "the network alone, constant input"
 
 
@@ -83,11 +85,15 @@ def ways(paths: list[str], reid: str) -> dict[str, Callable[[], None]]:
                 pass
 
     def constant() -> None:
-        queue = openvino.AsyncInferQueue(network)
+        at_once = network.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS")
+        requests = [network.create_infer_request() for _ in range(at_once)]
         pixels = np.zeros((batch, 3, height, width), dtype=np.float32)
-        for _ in range(0, len(paths), batch):
-            queue.start_async({0: pixels})
-        queue.wait_all()
+        for number in range(0, len(paths), batch):
+            request = requests[number // batch % at_once]
+            request.wait()
+            request.start_async({0: pixels})
+        for request in requests:
+            request.wait()
 
     def one_by_one() -> None:
         single = embedding.load_network(Path(reid), 1)
@@ -104,16 +110,42 @@ def ways(paths: list[str], reid: str) -> dict[str, Callable[[], None]]:
     }
 
 
-def measure(found: dict[str, Callable[[], None]], images: int, rounds: int) -> dict[str, Any]:
-    """Return images per second of each way, by round, and the bound of each round."""
+def products(reid: str) -> float:
+    """Return how many multiplications and additions the network needs for one image."""
+    count = 0.0
+    for operation in openvino.Core().read_model(reid).get_ops():
+        kind = operation.get_type_name()
+        if kind in ("Convolution", "GroupConvolution"):
+            weights = [size.get_length() for size in operation.input(1).get_partial_shape()]
+            made = [size.get_length() for size in operation.output(0).get_partial_shape()]
+            count += 2.0 * np.prod(made[1:]) * np.prod(weights[1 if kind == "Convolution" else 2 :])
+    return count
+
+
+def matrix_rate() -> float:
+    """Return how many multiplications and additions torch makes of large matrices in a second."""
+    one, other = torch.rand(2, 2048, 2048)
+    rates = []
+    for _ in range(5):
+        started = time.perf_counter()
+        one @ other
+        rates.append(2 * 2048**3 / (time.perf_counter() - started))
+    return max(rates)
+
+
+def measure(
+    found: dict[str, Callable[[], None]], images: int, rounds: int, needed: float
+) -> dict[str, Any]:
+    """Return images per second of each way, by round, and bound and ceiling of each round."""
     found[OURS]()  # warm
-    speeds: dict[str, list[float]] = {name: [] for name in [*found, BOUND]}
+    speeds: dict[str, list[float]] = {name: [] for name in [*found, BOUND, CEILING]}
     for number in range(rounds):
         names = list(found)
         for name in [*names[number % len(names) :], *names[: number % len(names)]]:
             started = time.perf_counter()
             found[name]()
             speeds[name].append(images / (time.perf_counter() - started))
+        speeds[CEILING].append(matrix_rate() / needed)
         speeds[BOUND].append(1 / (1 / speeds[DECODING][-1] + 1 / speeds[NETWORK][-1]))
     return speeds
 
@@ -130,9 +162,8 @@ def main() -> None:
     options = parser.parse_args()
     paths = read_peta(options.root).images["path"]
     paths = paths.sample(options.images, random_state=0).tolist()
-    speeds = measure(
-        {**ways(paths, options.reid), **peers(paths, options.weights)}, len(paths), options.rounds
-    )
+    found = {**ways(paths, options.reid), **peers(paths, options.weights)}
+    speeds = measure(found, len(paths), options.rounds, products(options.reid))
     lines = ["| | images/s, median (least to most) | ours / this, median |", "| --- | --: | --: |"]
     for name, own in speeds.items():
         ratio = median(a / b for a, b in zip(speeds[OURS], own, strict=True))

@@ -11,6 +11,7 @@ from peta_viz.errors import InvalidDataError
 from peta_viz.files import is_file, is_folder
 from peta_viz.images import EXTENSIONS, inspect_headers
 from peta_viz.imageset import Head, HeadKind, ImageSet
+from peta_viz.words import first_of
 
 COLOURS = [
     "Black",
@@ -285,8 +286,5 @@ def _matching(pattern: str, names: Iterable[str]) -> list[str]:
     return [name for name in names if name == pattern]
 
 
-def _named(what: str, items: Sequence[str], shown: int = 6) -> list[str]:
-    if not items:
-        return []
-    rest = f" and {len(items) - shown} more" if len(items) > shown else ""
-    return [f"{what} {', '.join(items[:shown])}{rest}".strip()]
+def _named(what: str, items: Sequence[str]) -> list[str]:
+    return [f"{what} {first_of(items)}".strip()] if items else []

@@ -14,9 +14,8 @@ from peta_viz.imageset import ImageSet
 from peta_viz.parquet import checked_schema, read_frame, told
 from peta_viz.peta import is_release, peta_summary, read_peta
 from peta_viz.tables import in_words, meant, read_rows, resolve_paths
-from peta_viz.words import counted
+from peta_viz.words import counted, first_of
 
-_FIRST = 5  # of what a folder holds
 _SIDES = {"train", "training", "val", "valid", "validation", "dev", "test", "testing"}
 
 
@@ -121,7 +120,6 @@ def _by_class(root: Path) -> pd.DataFrame:
     outside = sorted(set(files) - set(named))
     if len({file.parts[deep] for file in named}) < 2:  # noqa: PLR2004
         inside = sorted(one.name for one in root.iterdir())
-        some = ", ".join(inside[:_FIRST]) + (" …" if len(inside) > _FIRST else "")
         ways = (
             "nothing in it tells the labels of its images: give a table (CSV or Parquet, one row "
             "per image), a folder with a folder of images per class, or the PETA release (folders "
@@ -129,7 +127,7 @@ def _by_class(root: Path) -> pd.DataFrame:
         )
         problems = [
             ways,
-            f"it holds {some}" if inside else "it is empty",
+            f"it holds {first_of(inside)}" if inside else "it is empty",
         ]
         if "archive" in inside or "Label.txt" in inside:
             problems.append("this looks like one subset of PETA: give the folder above it")

@@ -1,4 +1,6 @@
-"""Counts in sentences."""
+"""Counts and lists in sentences."""
+
+from collections.abc import Sequence
 
 
 def counted(count: int, one: str, many: str = "") -> str:
@@ -18,3 +20,16 @@ def counted(count: int, one: str, many: str = "") -> str:
 
     """
     return f"{count:,} {one if count == 1 else many or one + 's'}"
+
+
+def first_of(names: Sequence[str], most: int = 5) -> str:
+    """Name the first ones of many, and say how many more there are.
+
+    Examples
+    --------
+    >>> first_of(["red", "blue"]), first_of(["red", "blue", "green"], most=2)
+    ('red, blue', 'red, blue and 1 more')
+
+    """
+    more = len(names) - most
+    return ", ".join(names[:most]) + (f" and {more:,} more" if more > 0 else "")

@@ -14,6 +14,7 @@ from peta_viz.imageset import Head, ImageSet
 from peta_viz.links import Links, connect
 from peta_viz.rules import shown
 from peta_viz.tables import meant
+from peta_viz.words import first_of
 
 Mask = np.ndarray[Any, np.dtype[np.bool_]]
 Rows = np.ndarray[Any, np.dtype[np.int64]]
@@ -471,5 +472,5 @@ def _numbered(component_id: int, home: Sequence[str]) -> Rows:
     return np.array([numbers.setdefault(name, len(numbers)) for name in home], dtype=np.int64)
 
 
-def _some(names: Sequence[str], most: int = 8) -> str:
-    return ", ".join(map(shown, names[:most])) + (" …" if len(names) > most else "")
+def _some(names: Sequence[str]) -> str:
+    return first_of([shown(name) for name in names])

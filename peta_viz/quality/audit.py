@@ -25,7 +25,7 @@ from peta_viz.sources import (
     refuse_unreadable,
 )
 from peta_viz.widgets.curator import Curator
-from peta_viz.words import counted
+from peta_viz.words import counted, first_of
 
 _FIRST = 5  # of many
 
@@ -189,11 +189,11 @@ def told(imageset: ImageSet) -> list[str]:
     for head in imageset.heads:
         names = [label.removeprefix(f"{head.name}=") for label in head.labels]
         what = f"{head.name}: one of" if head.kind == "exclusive" else "yes or no:"
-        lines.append(f"  {what} {_first_of(names)}")
+        lines.append(f"  {what} {first_of(names)}")
     origin = Origin.of(imageset.images)
     if origin and origin.subset:
         parts = sorted(set(imageset.images["subset"]))
-        lines.append(f"  no label, but part of the set: {_first_of(parts)}")
+        lines.append(f"  no label, but part of the set: {first_of(parts)}")
     exclusive = [list(head.labels) for head in imageset.heads if head.kind == "exclusive"]
     single = imageset.known.columns.difference([label for own in exclusive for label in own])
     empty = int((~imageset.known[single]).to_numpy().sum())
@@ -204,11 +204,6 @@ def told(imageset: ImageSet) -> list[str]:
     lost = imageset.images.loc[imageset.images["problem"] != "", "problem"]
     lines += [f"cannot be read: {one}: {problem}" for one, problem in lost.head(_FIRST).items()]
     return lines + ([f"and {len(lost) - _FIRST:,} more"] if len(lost) > _FIRST else [])
-
-
-def _first_of(names: Sequence[str]) -> str:
-    more = len(names) - _FIRST
-    return ", ".join(names[:_FIRST]) + (f" and {more:,} more" if more > 0 else "")
 
 
 def worst_groups(quality: LabelQuality) -> pd.DataFrame:
