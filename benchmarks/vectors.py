@@ -3,10 +3,13 @@
 ``python -m benchmarks.vectors --root "PETA dataset" --reid NETWORK.xml --weights FILE``: the same
 files for all, in turn, several rounds. The bound is what both cores could do if decoding and the
 network shared them without any loss: 1 / (1 / decoding alone + 1 / network alone). The ceiling is
-what the network alone could do if all of its products were as quick as those of large matrices.
+what the network alone could do if all of its products were as quick as those of large matrices. The
+most memory that ours takes is looked at in a process of its own for each number of images.
 """
 
 import argparse
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -22,6 +25,7 @@ from PIL import Image
 from torch.utils.data import DataLoader, Dataset
 
 from benchmarks.machine import in_words
+from benchmarks.memory import peak_above
 from peta_viz import embedding
 from peta_viz.components import _call_fastdup, _import_fastdup
 from peta_viz.files import write_text
@@ -29,6 +33,7 @@ from peta_viz.images import load_batch
 from peta_viz.peta import read_peta
 from peta_viz.training.model import _trunk
 
+BATCH = 16
 OURS, BOUND = "ours: decoding and the network", "bound"
 CEILING = "ceiling: the network's products at the rate of large matrices"
 DECODING, NETWORK = "decoding alone", "the network alone, constant input"
@@ -71,7 +76,7 @@ def peers(paths: list[str], weights: str | None) -> dict[str, Callable[[], None]
 
 def ways(paths: list[str], reid: str) -> dict[str, Callable[[], None]]:
     """Return ours, its parts, and a plain loop, by name; each does all of the files."""
-    batch = 16
+    batch = BATCH
     network = embedding.load_network(Path(reid), batch)
     height, width = (int(network.input(0).shape[axis]) for axis in (2, 3))
 
@@ -159,9 +164,15 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=2_000)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--out", default="benchmarks/vectors")
+    parser.add_argument("--peak", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     paths = read_peta(options.root).images["path"]
     paths = paths.sample(options.images, random_state=0).tolist()
+    if options.peak:
+        network = embedding.load_network(Path(options.reid), BATCH)
+        embedding.infer(network, paths[:BATCH], BATCH)
+        print(peak_above(lambda: embedding.infer(network, paths, BATCH)), flush=True)  # noqa: T201
+        return
     found = {**ways(paths, options.reid), **peers(paths, options.weights)}
     speeds = measure(found, len(paths), options.rounds, products(options.reid))
     lines = ["| | images/s, median (least to most) | ours / this, median |", "| --- | --: | --: |"]
@@ -169,6 +180,12 @@ def main() -> None:
         ratio = median(a / b for a, b in zip(speeds[OURS], own, strict=True))
         words = f"{median(own):.0f} ({min(own):.0f} to {max(own):.0f})"
         lines.append(f"| {name} | {words} | {ratio:.2f} |")
+    lines += ["", "| images | peak above the loaded network, MiB |", "| --: | --: |"]
+    for count in (len(paths) // 4, len(paths)):
+        own = [sys.executable, "-m", "benchmarks.vectors", "--root", options.root, "--reid"]
+        own += [options.reid, "--images", str(count), "--peak"]
+        done = subprocess.run(own, check=True, stdout=subprocess.PIPE, text=True)  # noqa: S603
+        lines.append(f"| {count:,} | {int(done.stdout) / 2**20:.0f} |")
     settings = f"{len(paths):,} images of PETA, {options.rounds} rounds; {in_words()}"
     text = "\n".join([settings, "", *lines]) + "\n"
     print(text)  # noqa: T201 - what it is for
