@@ -1,8 +1,10 @@
-"""How far training is, where no bar can be redrawn: one line per epoch."""
+"""How far training is: a bar, or one line per epoch where no bar can be redrawn."""
 
 import os
 import re
 import sys
+import time
+from typing import Any, Self
 
 from tqdm import tqdm
 
@@ -54,3 +56,60 @@ def epoch_line(
     left = whole if epoch < epochs else "done"
     speed = f"{images_per_s:,.0f} images/s"
     return f"{titled(name, part)}: epoch {epoch} of {epochs}, loss {loss:.3f}, {speed}, {left}"
+
+
+class EpochProgress:
+    """Tells on standard error how far a training is, and how long it will take.
+
+    Parameters
+    ----------
+    name, part
+        Of the training, as for `epoch_line`.
+    epochs, done
+        How many there will be, and how many were done before.
+    images
+        How many an epoch goes through.
+    shown
+        Whether anything is told.
+
+    """
+
+    def __init__(
+        self, name: str, *, epochs: int, images: int, done: int = 0, part: str = "", shown: bool
+    ) -> None:
+        self._name, self._part, self._epochs, self._done = name, part, epochs, done
+        self._in_lines = shown and not bar_fits()
+        self._begun = time.monotonic()
+        self._bar: tqdm[Any] = tqdm(
+            desc=titled(name, part),
+            total=epochs * images,
+            initial=done * images,
+            unit="image",
+            disable=not shown or self._in_lines,
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.close()
+
+    def advance(self, images: int) -> None:
+        """Tell that so many more images were gone through."""
+        self._bar.update(images)
+
+    def after(self, epoch: int, *, loss: float, validation_f1: float, images_per_s: float) -> None:
+        """Tell what an epoch (from 1) came to."""
+        self._bar.set_postfix(epoch=epoch, loss=f"{loss:.3f}", validation_f1=f"{validation_f1:.3f}")
+        if self._in_lines:
+            each = (time.monotonic() - self._begun) / (epoch - self._done)
+            line = epoch_line(
+                self._name,
+                epoch,
+                self._epochs,
+                loss=loss,
+                images_per_s=images_per_s,
+                left_s=each * (self._epochs - epoch),
+                part=self._part,
+            )
+            print(line, file=sys.stderr, flush=True)  # noqa: T201

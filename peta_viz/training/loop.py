@@ -2,7 +2,6 @@
 
 import hashlib
 import math
-import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -15,13 +14,12 @@ import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor
-from tqdm import tqdm
 
 from peta_viz.errors import InvalidDataError, in_a_line
 from peta_viz.evaluation import evaluate, mean_macro_f1
 from peta_viz.files import alone
 from peta_viz.imageset import Head, ImageSet
-from peta_viz.progress import bar_fits, epoch_line, titled
+from peta_viz.progress import EpochProgress
 from peta_viz.splitting import side_of
 from peta_viz.training.checkpoints import BEST, LAST, device_of, new_model, save
 from peta_viz.training.config import TrainConfig
@@ -168,18 +166,18 @@ def train(
     with alone(folder, "training"):
         history = _resume(folder / LAST, stamp, model, optimiser)
         per_epoch = int(side.targets.sizes.clip(upper=config.images_per_group).sum())
-        with tqdm(
-            desc=titled(name, part),
-            total=config.epochs * per_epoch,
-            initial=len(history) * per_epoch,
-            unit="image",
-            disable=not (progress and bar_fits()),
-        ) as bar:
-            first, begun = len(history), time.monotonic()
+        with EpochProgress(
+            name,
+            epochs=config.epochs,
+            images=per_epoch,
+            done=len(history),
+            part=part,
+            shown=progress,
+        ) as told:
             for epoch in range(len(history), config.epochs):
                 started = time.monotonic()
                 loss = _train_epoch(
-                    model, optimiser, side, truths, config, pixels.values, epoch, bar
+                    model, optimiser, side, truths, config, pixels.values, epoch, told
                 )
                 speed = per_epoch / (time.monotonic() - started)
                 guess, thresholds = _judge(model, validation, pixels.values, imageset.heads, config)
@@ -189,31 +187,14 @@ def train(
                 history.append(
                     {"epoch": epoch + 1, "loss": loss, "validation_f1": score, "best": best}
                 )
-                state: dict[str, Any] = {
-                    "stamp": stamp,
-                    "config": asdict(config),
-                    "history": history,
-                }
-                state["heads"] = [(h.name, list(h.labels), h.kind) for h in imageset.heads]
+                state = _state(stamp, config, history, imageset.heads)
                 if best:
                     weights = model.state_dict()
                     if thresholds is not None:
                         weights = into_biases(weights, imageset.heads, thresholds)
                     save(folder / BEST, {**state, "model": weights})
-                bar.set_postfix(epoch=epoch + 1, loss=f"{loss:.3f}", validation_f1=f"{score:.3f}")
-                if progress and bar.disable:
-                    each = (time.monotonic() - begun) / (epoch + 1 - first)
-                    line = epoch_line(
-                        name,
-                        epoch + 1,
-                        config.epochs,
-                        loss=loss,
-                        images_per_s=speed,
-                        left_s=each * (config.epochs - epoch - 1),
-                        part=part,
-                    )
-                    print(line, file=sys.stderr, flush=True)  # noqa: T201
-                told = Epoch(
+                told.after(epoch + 1, loss=loss, validation_f1=score, images_per_s=speed)
+                done = Epoch(
                     name=name,
                     stamp=stamp,
                     number=epoch + 1,
@@ -228,11 +209,23 @@ def train(
                     table=table,
                 )
                 for hook in hooks:
-                    hook(told)
+                    hook(done)
                 # After the hooks: an epoch whose hooks were interrupted is done again.
                 last = {"model": model.state_dict(), "optimiser": optimiser.state_dict()}
                 save(folder / LAST, {**state, **last})
     return pd.DataFrame(history)
+
+
+def _state(
+    stamp: str, config: TrainConfig, history: list[dict[str, Any]], heads: Sequence[Head]
+) -> dict[str, Any]:
+    """Return what a checkpoint says beside its weights."""
+    return {
+        "stamp": stamp,
+        "config": asdict(config),
+        "history": history,
+        "heads": [(head.name, list(head.labels), head.kind) for head in heads],
+    }
 
 
 def _train_epoch(
@@ -243,7 +236,7 @@ def _train_epoch(
     config: TrainConfig,
     values: Values,
     epoch: int,
-    bar: "tqdm[Any]",
+    told: EpochProgress,
 ) -> float:
     # All chance of an epoch hangs on seed and epoch alone, so that a resumed one is the same.
     rng = np.random.default_rng([config.seed, epoch])
@@ -265,7 +258,7 @@ def _train_epoch(
         loss.backward()  # type: ignore[no-untyped-call]
         optimiser.step()
         losses.append(loss.item())
-        bar.update(len(view))
+        told.advance(len(view))
     return float(np.mean(losses))
 
 

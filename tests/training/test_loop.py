@@ -66,7 +66,7 @@ def test_without_a_terminal_there_is_a_line_per_epoch(task, tmp_path, capsys):
 
 @pytest.mark.parametrize("terminal", [True, False])
 def test_one_of_several_trainings_says_which_it_is(task, tmp_path, capsys, monkeypatch, terminal):
-    monkeypatch.setattr(loop, "bar_fits", lambda: terminal)
+    monkeypatch.setattr("peta_viz.progress.bar_fits", lambda: terminal)
     once = replace(CONFIG, epochs=1)
     train(task[0], once, tmp_path, pixels=_store(task), name="raw", part="model 1 of 2")
     assert "raw (model 1 of 2): " in capsys.readouterr().err
