@@ -86,27 +86,29 @@ class Question:
         """
         agreeing = int((copies == own).all(axis=1).sum())
         needs_context = 2 * agreeing >= len(copies)
-        value, head = self.value(own), self.head.name if self.head else ""
         if self.classes is None:
             suggested = "no" if own[0] else "yes"
             words = [_having(int(copies.sum()), len(copies))] if len(copies) else []
             if needs_context:
                 words.append(f"{expected[0]:.0%} of images with such labels and looks have it")
-            return Answer(head, self.name, value, suggested, "; ".join(words))
-        likely = np.where(own, right, 1 - right)
-        likely[np.isnan(right) | (own & (own.sum() == 1))] = 0
-        best = int(likely.argmax())
-        suggested = self.classes[best] if likely[best] >= LISTED else ""
-        words = [self._classes_of(copies)] if len(copies) else []
-        if not own.any() and not np.isnan(right).any():
-            words.append("it has no answer here at all")
-        elif own.sum() > 1:
-            words.append("it has several answers")
-        if not words or (len(copies) and needs_context):
-            told = [*np.flatnonzero(own), *([best] if suggested and not own[best] else [])]
-            shares = " and ".join(f"{expected[at]:.0%} are {self.classes[at]}" for at in told)
-            words.append(f"of images with such labels and looks {shares}")
-        return Answer(head, self.name, value, suggested, "; ".join(words))
+        else:
+            likely = np.where(own, right, 1 - right)
+            likely[np.isnan(right) | (own & (own.sum() == 1))] = 0
+            best = int(likely.argmax())
+            suggested = self.classes[best] if likely[best] >= LISTED else ""
+            words = [self._classes_of(copies)] if len(copies) else []
+            words += self._not_one(own, right)
+            if not words or (len(copies) and needs_context):
+                told = [*np.flatnonzero(own), *([best] if suggested and not own[best] else [])]
+                shares = " and ".join(f"{expected[at]:.0%} are {self.classes[at]}" for at in told)
+                words.append(f"of images with such labels and looks {shares}")
+        head = self.head.name if self.head else ""
+        return Answer(head, self.name, self.value(own), suggested, "; ".join(words))
+
+    def _not_one(self, own: Mask, right: Floats) -> list[str]:
+        if own.sum() > 1:
+            return ["it has several answers"]
+        return [] if own.any() or np.isnan(right).any() else ["it has no answer here at all"]
 
     def _classes_of(self, copies: Mask) -> str:
         counts = Counter(self.value(own) for own in copies)

@@ -240,7 +240,6 @@ def _as_labels(imageset: ImageSet, answers: pd.DataFrame) -> pd.DataFrame:
         )
     if not found:
         return answers[~is_head]
-    # Stable, so that what is as likely wrong stays in the order of the list.
     return pd.concat([answers[~is_head], pd.DataFrame(found)], ignore_index=True)
 
 
