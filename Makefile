@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 RUN := runs/sample
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format screenshots lab mlflow bench bench-agreement bench-clustering bench-curator bench-gallery bench-quality bench-scale bench-search bench-training bench-vectors faults mutation soak fuzz clean
+.PHONY: help install demo test check format screenshots lab mlflow bench bench-agreement bench-clustering bench-curator bench-gallery bench-quality bench-scale bench-search bench-training bench-vectors faults mutation soak fuzz clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -17,6 +17,8 @@ $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[reid,train,track,ray,dev]'
 	@touch $@
+
+install: $(READY) ## install into .venv, and no more
 
 demo: $(READY) ## install, run the whole line on the generated sample, print where the report is
 	$(BIN)/peta-viz run --out $(RUN)

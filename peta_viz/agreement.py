@@ -23,6 +23,7 @@ MEASURES: tuple[Measure, ...] = (
 )
 FlagRule = Callable[[pd.DataFrame], "pd.Series[bool]"]
 
+_EQUAL = 1e-9  # values that differ by less, in proportion, are the same
 _ROUNDING = 1e-12  # what is smaller is the rounding of equal ratios
 _AT_ONCE = 8192  # components whose ratios are in memory together
 _FOUND: "WeakKeyDictionary[ImageSet, Tally]" = WeakKeyDictionary()
@@ -262,7 +263,8 @@ class Flag:
     def __call__(self, components: pd.DataFrame) -> "pd.Series[bool]":
         """Return for each component whether it is bad."""
         values = components[self.measure]
-        return (values > self.threshold(components)) & (values > 0)
+        # What is equal may differ in its last bit.
+        return (values > self.threshold(components) * (1 + _EQUAL)) & (values > 0)
 
 
 def flag_words(name: str) -> str:

@@ -270,7 +270,10 @@ def predict(
         Path | None, typer.Option(help="Where the table's paths start. Default: its folder.")
     ] = None,
 ) -> None:
-    """Apply a trained model to any images, and write what it says of each."""
+    """Apply a trained model to any images, and write what it says of each.
+
+    Of labels that are yes or no that is a probability (yes from 0.5 on), of others the class too.
+    """
     from peta_viz.files import atomic  # noqa: PLC0415
     from peta_viz.sources import find_images  # noqa: PLC0415
     from peta_viz.training.predict import predict_files  # noqa: PLC0415
@@ -329,7 +332,11 @@ def audit(
         Path | None, typer.Option(help="A re-identification network, .xml or .onnx.")
     ] = None,
     threshold: Annotated[
-        float | None, typer.Option(help="Images more similar than this are grouped.")
+        float | None,
+        typer.Option(
+            help="Images more similar than this are grouped: raise it where different things are "
+            "joined, lower it where the same are apart. Default: 0.96, with --reid 0.70."
+        ),
     ] = None,
 ) -> None:
     """List the labels that are most likely wrong, worst first, and show the first ones.
@@ -346,6 +353,7 @@ def audit(
         is_guessed,
         read_source,
         told,
+        unreadable,
     )
     from peta_viz.quality.pages import write_worst  # noqa: PLC0415
     from peta_viz.quality.reading import quality_of_run, read_worst  # noqa: PLC0415
@@ -369,14 +377,18 @@ def audit(
             if is_guessed(source, labels, classes):
                 lines += _guessed(*columns_in(imageset)).split("\n")
             typer.echo("\n".join(lines), err=True)
-            group(imageset, folder, reid=reid, threshold=threshold)
+            used = group(imageset, folder, reid=reid, threshold=threshold)
             quality = quality_of_run(folder)
+            lost = unreadable(quality.imageset)
+            typer.echo("".join(f"{line}\n" for line in lost), err=True, nl=False)
+            lines += [*lost, f"images more similar than {used:g} (--threshold) are near-copies"]
+            typer.echo(lines[-1])
     sizes = quality.components["size"]
     several = sizes[sizes > 1]
     typer.echo(
         f"{counted(len(several), 'component')} of two and more images, with "
-        f"{counted(int(several.sum()), 'image')}; {counted(int((sizes == 1).sum()), 'image')} "
-        "like no other"
+        f"{counted(int(several.sum()), 'image')}, the largest of {sizes.max()}; "
+        f"{counted(int((sizes == 1).sum()), 'image')} like no other"
     )
     table, page = write_worst(quality, folder, count=count, shown=shown, told=lines)
     worst = read_worst(folder)
@@ -401,7 +413,9 @@ def sample(
     ] = None,
     kind: Annotated[
         str,
-        typer.Option(help="pedestrians (400, in the PETA layout), or mugs (270, with a table)."),
+        typer.Option(
+            help="pedestrians (400, in the PETA layout), or mugs (some 250, with a table)."
+        ),
     ] = "pedestrians",
     seed: Annotated[int, typer.Option(help="The same seed gives the same files.")] = 0,
 ) -> None:

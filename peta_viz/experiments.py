@@ -101,7 +101,8 @@ def train_models(
     raw = readable(imageset)
     pixels = PixelStore.of(raw, config.height_px, config.width_px, cache=cache, progress=progress)
     sets = {"raw": raw, "cleaned": readable(cleaning.apply(imageset))}
-    alike = _are_alike(*sets.values())
+    sides = [[side_of(one, side) for one in sets.values()] for side in ("train", "validation")]
+    alike = all(_are_alike(*own) for own in sides)
     histories: list[pd.DataFrame] = []
     planned = seeds or (config.seed,)
     for seed in planned:
@@ -113,7 +114,8 @@ def train_models(
             if alike and state == "cleaned":
                 _take_over(Path(folder) / f"raw/seed-{seed}", own)
                 if progress:
-                    words = f"{titled(name, part)}: nothing was cleaned, so it is raw/seed-{seed}"
+                    words = f"nothing was cleaned that it learns from: it is raw/seed-{seed}"
+                    words = f"{titled(name, part)}: {words}"
                     print(words, file=sys.stderr, flush=True)  # noqa: T201
             if report_every:
                 judged = side_of(chosen, "validation")

@@ -64,7 +64,10 @@ STAGES = (
     Stage(
         "02_cleaning",
         "Cleaning",
-        ("components.parquet", "cleaning.parquet", "worst_labels.csv", "worst_labels.html"),
+        (
+            *("components.parquet", "cleaning.parquet"),
+            *("worst_labels.csv", "worst_labels.html", "label_notes.json"),
+        ),
     ),
     Stage("03_training", "Training", ("training.csv", "models/raw", "models/cleaned")),
     Stage(

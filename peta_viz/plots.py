@@ -14,6 +14,7 @@ from peta_viz.evaluation import FEW, choose
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+_WIDE = 30  # sizes that an even axis has room for
 _GOOD, _BAD = "#4c78a8", "#b3261e"
 
 
@@ -23,7 +24,8 @@ def plot_sizes(components: pd.DataFrame) -> Figure:
     sizes = components["size"].to_numpy()
     edges = np.unique(np.geomspace(1, max(sizes.max(), 2) + 1, 24).round()) - 0.5
     axes.hist(sizes, bins=edges.tolist(), color=_GOOD)
-    axes.set(xscale="log", yscale="log", xlabel="images in the component", ylabel="components")
+    axes.set(yscale="log", xlabel="images in the component", ylabel="components")
+    axes.set_xscale("log" if sizes.max() > _WIDE else "linear")
     return figure
 
 

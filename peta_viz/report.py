@@ -16,10 +16,11 @@ from peta_viz.files import is_file, write_text
 from peta_viz.imageset import ImageSet
 from peta_viz.markup import POLICY, templates
 from peta_viz.parquet import read_frame
-from peta_viz.quality.reading import WORST_PAGE, read_worst
+from peta_viz.quality.reading import LABEL_NOTES_FILE, WORST_PAGE, read_worst
 from peta_viz.stills import show_components
 from peta_viz.tracking import without_cnvrg
 
+NOTES_FILES = ("notes.json", LABEL_NOTES_FILE)
 _WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 _SHOWN = ["size", "contested", "disagreement"]
 _TEMPLATE = """
@@ -140,6 +141,7 @@ def write_index(
             few=FEW,
             wrong=read_worst(folder),
             worst_page=WORST_PAGE,
+            same=_same_training(folder),
             truth=pd.read_csv(truth, index_col=["strategy", "level"])
             if parameters.get("truth") and truth.is_file()
             else None,
@@ -152,9 +154,22 @@ def write_index(
     return folder / "index.html"
 
 
+def _same_training(folder: Path) -> bool:
+    """Tell whether the models of raw and of cleaned labels are the same."""
+    file = folder / "training.csv"
+    if not is_file(file):
+        return False
+    history = pd.read_csv(file).set_index(["seed", "epoch"])[["trained_on", "loss"]]
+    losses = [history.loc[history["trained_on"] == state, "loss"] for state in ("raw", "cleaned")]
+    return losses[0].equals(losses[1])
+
+
 def read_notes(folder: str | Path) -> list[str]:
-    """Return the warnings that the stages left in ``notes.json``."""
-    file = Path(folder) / "notes.json"
+    """Return the warnings that the stages left, of components and of labels."""
+    return [note for name in NOTES_FILES for note in _notes(Path(folder) / name)]
+
+
+def _notes(file: Path) -> list[str]:
     if not is_file(file):
         return []
     try:

@@ -103,6 +103,15 @@ def table():
     return frame.assign(contested=frame["std"] > 0)
 
 
+def test_what_differs_in_its_last_bit_is_equal():
+    third, last = 2 / 3, np.nextafter(2 / 3, 1)
+    table = pd.DataFrame({"std": [third] * 10 + [last, 0.7], "contested": True, "size": 3})
+    flag = Flag("std", percentile=50)
+    assert flag.threshold(table) == third
+    assert flag(table).tolist() == [False] * 11 + [True]
+    assert Flag("std", absolute=0.0)(table.assign(std=1e-9)).all()
+
+
 def test_percentiles_are_over_contested_components_by_default(table):
     assert Flag("std", percentile=50).threshold(table) == pytest.approx(0.3)
     assert Flag("std", percentile=50)(table).tolist() == [False] * 6 + [True] * 2

@@ -169,12 +169,28 @@ def test_models_say_which_of_how_many_is_trained(task, tmp_path, capsys):
     ]
 
 
+def test_where_only_the_test_side_was_cleaned_one_model_stands_for_both(task, tmp_path, capsys):
+    config = TrainConfig(epochs=1, height_px=32, width_px=32, batch_size=4, weights=None)
+    for side, names in (("test", 1), ("train", 2), ("validation", 2)):
+        own = task.images.loc[task.images["split"] == side, "component_id"].iloc[0]
+        cleaning = clean(task, [ComponentPruning(lambda c, own=own: c.index == own)])
+        assert len(cleaning.changes)
+        train_models(task, cleaning, config, tmp_path / side)
+        said = capsys.readouterr().err
+        assert ("nothing was cleaned that it learns from" in said) == (names == 1)
+        lines = {line.partition(":")[0] for line in said.splitlines() if "epoch 1" in line}
+        assert len(lines) == names
+
+
 def test_where_nothing_was_cleaned_one_model_stands_for_both(task, tmp_path, capsys):
     config = TrainConfig(epochs=2, height_px=32, width_px=32, batch_size=4, weights=None)
     nothing = clean(task, [])
     history = train_models(task, nothing, config, tmp_path, report_every=1)
     said = capsys.readouterr().err
-    assert "cleaned/seed-0 (model 2 of 2): nothing was cleaned, so it is raw/seed-0\n" in said
+    assert (
+        "cleaned/seed-0 (model 2 of 2): nothing was cleaned that it learns from: it is raw/seed-0\n"
+        in said
+    )
     lines = [line for line in said.splitlines() if "epoch" in line]
     assert [line.partition(":")[0] for line in lines] == ["raw/seed-0 (model 1 of 2)"] * 2
     own = {state: rows.iloc[:, 2:] for state, rows in history.groupby("trained_on")}

@@ -73,15 +73,24 @@ def test_the_index_tells_the_main_figures(run_folder):
 
 def test_the_index_says_where_too_few_components_are_judged(run_folder, tmp_path):
     page = (run_folder / "index.html").read_text()
-    wrong = pd.read_parquet(run_folder / "components.parquet")["wrong_labels"].sum()
-    assert f"<b>{wrong:,.0f}</b>labels expected to be wrong" in page
+    worst = pd.read_csv(run_folder / "worst_labels.csv")
+    wrong = worst["p_wrong"].sum()
+    assert f"<b>{len(worst)}</b>labels doubted, of which about {wrong:.0f} are wrong" in page
+    assert "flagged bad: disagreement above percentile 80 of the contested ones" in page
+    assert "<small>trained on raw, judged on cleaned</small>" in page
+    assert "both are the same model" not in page
     assert "So few components" not in page
     shutil.copytree(run_folder, tmp_path / "run")
     for name in ("experiments", "differences"):
         table = read_scores(tmp_path / "run" / f"{name}.csv").assign(components=2)
         table.to_csv(tmp_path / "run" / f"{name}.csv", index=False)
+    history = pd.read_csv(tmp_path / "run" / "training.csv")
+    raw = history[history["trained_on"] == "raw"]
+    same = pd.concat([raw, raw.assign(trained_on="cleaned")])
+    same.to_csv(tmp_path / "run" / "training.csv", index=False)
     page = write_index(tmp_path / "run", parameters={}, seconds={}).read_text()
-    assert "over its 2 components of two and more images" in page
+    assert "both are the same model, and C − A says nothing" in page
+    assert "its 2 components of two and more images" in page
     assert "So few components tell nothing" in page
     assert "(of 2: too few)" in page
 

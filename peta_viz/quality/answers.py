@@ -102,6 +102,8 @@ class Question:
                 told = [*np.flatnonzero(own), *([best] if suggested and not own[best] else [])]
                 shares = " and ".join(f"{expected[at]:.0%} are {self.classes[at]}" for at in told)
                 words.append(f"of images with such labels and looks {shares}")
+        if len(copies) == 1 and not agreeing:
+            words[0] += " (one of the two is wrong, or they show different things)"
         head = self.head.name if self.head else ""
         return Answer(head, self.name, self.value(own), suggested, "; ".join(words))
 

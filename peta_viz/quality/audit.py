@@ -51,7 +51,8 @@ def audit(
         A table with one row per image (or its file), an image set, a folder as for `read_folder`,
         or the folder of a run.
     folder
-        Where components, scores and decisions are kept; by default as `default_folder` says.
+        Where components, scores and decisions are kept; by default ``audit/`` and the name of the
+        table's file or of the folder, ``audit/table`` for a frame, and the run folder itself.
         Images that were grouped there before are grouped again; decisions stay.
     groups
         How many groups.
@@ -87,6 +88,8 @@ def audit(
         print(*lines, sep="\n")  # noqa: T201 - a person looks
         group(found, folder, reid=reid, threshold=threshold)
     quality = quality_of_run(folder)
+    if found is not None:
+        print(*unreadable(quality.imageset), *quality.cautions, sep="\n")  # noqa: T201
     return Curator(
         quality.imageset,
         Path(folder) / LOG_FILE,
@@ -107,7 +110,7 @@ def group(
     *,
     reid: str | Path | None = None,
     threshold: float | None = None,
-) -> None:
+) -> float:
     """Group images, and keep in a folder what `quality_of_run` reads.
 
     Parameters
@@ -118,6 +121,11 @@ def group(
         Where ``images.parquet``, ``labels.parquet``, ``pairs.parquet`` and vectors are written.
     reid, threshold
         As for `audit`.
+
+    Returns
+    -------
+    float
+        The threshold.
 
     Raises
     ------
@@ -136,6 +144,7 @@ def group(
     keep_vectors(folder, vectors)
     with atomic(folder / "pairs.parquet") as partial:
         pairs.to_parquet(partial, index=False)
+    return threshold
 
 
 def default_folder(data: "ImageSet | pd.DataFrame | str | Path") -> Path:
@@ -184,7 +193,7 @@ def columns_in(imageset: ImageSet) -> tuple[list[str], list[str], list[str]]:
 
 
 def told(imageset: ImageSet) -> list[str]:
-    """Say what was read, and which images cannot be read, in lines."""
+    """Say what was read, in lines."""
     lines = [f"{counted(len(imageset), 'image')}, and of each:"]
     for head in imageset.heads:
         names = [label.removeprefix(f"{head.name}=") for label in head.labels]
@@ -200,9 +209,13 @@ def told(imageset: ImageSet) -> list[str]:
     empty += sum(int((~imageset.known[own]).all(axis=1).sum()) for own in exclusive)
     if empty:
         lines.append(f"{counted(empty, 'answer is', 'answers are')} not known (empty cells)")
-    lines += lookalike_notes(imageset)
+    return lines + lookalike_notes(imageset)
+
+
+def unreadable(imageset: ImageSet) -> list[str]:
+    """Say which images cannot be read, in lines; once they were grouped, also what is damaged."""
     lost = imageset.images.loc[imageset.images["problem"] != "", "problem"]
-    lines += [f"cannot be read: {one}: {problem}" for one, problem in lost.head(_FIRST).items()]
+    lines = [f"cannot be read: {one}: {problem}" for one, problem in lost.head(_FIRST).items()]
     return lines + ([f"and {len(lost) - _FIRST:,} more"] if len(lost) > _FIRST else [])
 
 

@@ -1,5 +1,6 @@
 """The labels that are likely wrong, as a list for machines and as a page for people."""
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from peta_viz.agreement import measure_components
 from peta_viz.files import atomic, write_text
 from peta_viz.markup import POLICY, templates
 from peta_viz.quality.answers import LISTED
-from peta_viz.quality.reading import WORST_FILE, WORST_PAGE
+from peta_viz.quality.reading import LABEL_NOTES_FILE, WORST_FILE, WORST_PAGE
 from peta_viz.quality.scores import LabelQuality
 from peta_viz.stills import read_pictures, show_components
 
@@ -37,7 +38,8 @@ def write_worst(
     quality
         The scores.
     folder
-        Where ``worst_labels.csv`` and ``worst_labels.html`` are written.
+        Where ``worst_labels.csv`` and ``worst_labels.html`` are written, and what to bear in mind
+        as ``label_notes.json``.
     count, shown
         How many labels are listed at most, and how many of them are shown with pictures.
     told
@@ -53,6 +55,8 @@ def write_worst(
     worst = quality.worst(count, least=LISTED)
     with atomic(table) as partial:
         worst.to_csv(partial, index=False)
+    cautions = quality.cautions if len(worst) else []
+    write_text(Path(folder) / LABEL_NOTES_FILE, json.dumps(cautions))
     several = quality.components[quality.components["different"] > _DIFFERENT]
     several = several.sort_values("different", ascending=False)
     components = measure_components(quality.imageset)[["disagreement"]].loc[several.index]
@@ -68,7 +72,7 @@ def write_worst(
             least=LISTED,
             more=len(worst) == count,
             table=WORST_FILE,
-            cautions=quality.cautions if len(worst) else [],
+            cautions=cautions,
             estimates=quality.expect_wrong(worst).to_dict("records"),
             findings=_findings(quality, worst.head(shown)),
             shown=min(shown, len(worst)),

@@ -16,6 +16,7 @@ from peta_viz.sources import read_csv
 VECTORS_FILE = "vectors.npy"
 WORST_FILE = "worst_labels.csv"
 WORST_PAGE = "worst_labels.html"
+LABEL_NOTES_FILE = "label_notes.json"
 
 
 def keep_vectors(folder: str | Path, vectors: Vectors | None) -> None:

@@ -26,6 +26,7 @@ _BLOCK = 20_000  # images at a time
 _SHARPNESS = 4  # neighbours count by this power of their similarity
 _LITTLE = 1e-3
 _FEW = 10  # components of two and more images, too few to say that labels differ nearly everywhere
+_SPLIT, _SPLIT_SHARE = 3, 0.25  # so many that contradict the others are rarely so many errors
 _SCARCE = 0.1  # fewer images with near-copies are too few to judge the rest by
 
 
@@ -151,6 +152,14 @@ class LabelQuality:
             )
         counts = count_labels(self.imageset)
         contested = (counts.carried > 0) & (counts.carried < counts.known)
+        fewer = np.minimum(counts.carried, counts.known - counts.carried)
+        split = ((fewer >= _SPLIT) & (fewer >= _SPLIT_SHARE * counts.known)).any(axis=1)
+        if split.any():
+            words.append(
+                f"In {counted(int(split.sum()), 'component')}, such as {split.idxmax()}, {_SPLIT} "
+                "images or more contradict the others: do they show the same? If not, raise the "
+                "threshold; the probabilities take them for near-copies"
+            )
         several = contested[counts.sizes > 1]
         for head in self.imageset.heads if len(several) >= _FEW else ():
             of_head = several[list(head.labels)]
@@ -300,11 +309,11 @@ def label_quality(
     scores = np.empty(labels.shape, dtype=np.float32)
     likely = np.empty(labels.shape, dtype=np.float32)
     for rows in _blocks(len(imageset)):
-        own = evidence(rows)
-        likely[rows] = own[0].expected
         # Wrong alone, or with another label of its head: whichever is likelier.
-        right = np.minimum(*map(annotators.right, own))
-        scores[rows] = np.where(known[rows], right, np.nan)
+        alone, together = evidence(rows)
+        right = [annotators.right(own) for own in (alone, together)]
+        likely[rows] = np.where(right[0] <= right[1], alone.expected, together.expected)
+        scores[rows] = np.where(known[rows], np.minimum(*right), np.nan)
     frame = pd.DataFrame(scores, imageset.labels.index, imageset.labels.columns)
     expected = pd.DataFrame(likely, frame.index, frame.columns)
     images, components = _summaries(imageset, scores, near)

@@ -11,6 +11,7 @@ from peta_viz.quality.scores import label_quality
 from tests.quality.conftest import HEADS, LABELS, image_set, world
 
 CONTEXT = "10% of images with such labels and looks have it"
+EITHER = "(one of the two is wrong, or they show different things)"
 SHARES = "of images with such labels and looks 10% are red and 20% are blue"
 HAT = Question(["hat"], [5], HEADS[2])
 COLOUR = Question(
@@ -30,7 +31,7 @@ def answer(question, own, right, copies=(), expected=(0.1, 0.2, 0.3)):
 @pytest.mark.parametrize(
     ("copies", "reason"),
     [
-        ([1], "its only near-copy has it"),
+        ([1], f"its only near-copy has it {EITHER}"),
         ([1, 1], "all of 2 near-copies have it"),
         ([1, 1, 0], "2 of 3 near-copies have it"),
         ([0, 1], f"1 of 2 near-copies have it; {CONTEXT}"),
@@ -55,8 +56,22 @@ def test_a_label_that_is_there_rather_is_not():
 @pytest.mark.parametrize(
     ("own", "right", "copies", "value", "suggested", "reason"),
     [
-        ([1, 0, 0], [0.2, 0.3, 0.99], [[0, 1, 0]], "red", "blue", "its only near-copy is blue"),
-        ([1, 0, 0], [0.2, 0.95, 0.99], [[0, 0, 0]], "red", "", "its only near-copy is none"),
+        (
+            [1, 0, 0],
+            [0.2, 0.3, 0.99],
+            [[0, 1, 0]],
+            "red",
+            "blue",
+            f"its only near-copy is blue {EITHER}",
+        ),
+        (
+            [1, 0, 0],
+            [0.2, 0.95, 0.99],
+            [[0, 0, 0]],
+            "red",
+            "",
+            f"its only near-copy is none {EITHER}",
+        ),
         (
             *([1, 0, 0], [0.2, 0.3, 0.6], [[0, 1, 0], [0, 1, 0]], "red", "blue"),
             "all of 2 near-copies are blue",

@@ -90,9 +90,10 @@ def test_the_list_is_read_as_it_was_written(tmp_path):
 
 
 def test_the_command_lists_and_shows_them(table, tmp_path):
-    lost = tmp_path / "lost.png"
+    lost, cut = tmp_path / "lost.png", tmp_path / "cut.png"
     lost.touch()
-    last = table.iloc[[-1]].assign(file=lost.name)
+    cut.write_bytes((tmp_path / "3-0.png").read_bytes()[:2000])
+    last = pd.concat([table.iloc[[-1]].assign(file=one.name) for one in (lost, cut)])
     pd.concat([table, last]).to_csv(tmp_path / "own.csv", index=False)
     out = tmp_path / "found"
     said = run_cli("audit", tmp_path / "own.csv", "--out", out, "--count", "5", "--shown", "2")
@@ -101,9 +102,14 @@ def test_the_command_lists_and_shows_them(table, tmp_path):
     options = "--label-columns 'hat,<b>bag</b>' --class-columns colour"
     assert f"columns were guessed; if one is no label, leave it out of: {options}" in said.stderr
     assert "not taken for labels: 'price'; name what is one" in said.stderr
-    assert re.search(r"\d+ components of two and more images, with \d+ images; ", said.stdout)
+    assert re.search(
+        r"\d+ components of two and more images, with \d+ images, the largest of 4; ", said.stdout
+    )
     assert "have a near-copy" not in said.stdout
     assert f"cannot be read: {lost.name}: the file is empty" in said.stderr
+    assert said.stderr.count("cannot be read") == 2
+    assert f"cannot be read: {cut.name}: " in said.stderr  # it was found while grouping
+    assert "images more similar than 0.96 (--threshold) are near-copies" in said.stdout
     listed = pd.read_csv(out / "worst_labels.csv")
     assert 1 <= len(listed) <= 5
     assert (listed["p_wrong"] >= LISTED).all()
@@ -113,6 +119,8 @@ def test_the_command_lists_and_shows_them(table, tmp_path):
     ]
     assert listed["reason"].iloc[0] == "all of 3 near-copies have it"
     page = (out / "worst_labels.html").read_text()
+    assert f"cannot be read: {cut.name}: " in page
+    assert "images more similar than 0.96" in page
     assert "columns were guessed" in page
     assert page.count('class="finding"') == min(2, listed["image_id"].nunique())
     assert "<b>bag" not in page
@@ -135,6 +143,13 @@ def test_in_python_it_says_what_it_took_the_columns_for(table, tmp_path, capsys)
     assert "yes or no: hat" in said
     own = "labels=['hat', '<b>bag</b>'], classes=['colour']"
     assert f"columns were guessed; if one is no label, leave it out of: {own}" in said
+    assert "is it a label of what they show" not in said
+    (tmp_path / "11-0.png").write_bytes((tmp_path / "11-0.png").read_bytes()[:2000])
+    by_whom = table.assign(who=["Ann", "Bo"] * (len(table) // 2))
+    peta_viz.audit(by_whom, folder=tmp_path / "out", root=tmp_path).close()
+    said = capsys.readouterr().out
+    assert "images differ in 'who': is it a label of what they show?" in said
+    assert "cannot be read: 11-0.png: " in said
     peta_viz.audit(table, folder=tmp_path / "out", root=tmp_path, labels=["hat"]).close()
     said = capsys.readouterr().out
     assert "guessed" not in said

@@ -9,6 +9,7 @@ import pytest
 from peta_viz.quality.pages import write_worst
 from peta_viz.quality.reading import keep_vectors, quality_of_run, read_worst
 from peta_viz.quality.scores import label_quality
+from peta_viz.report import read_notes
 from tests.quality.conftest import image_set, world
 
 
@@ -107,6 +108,20 @@ def test_components_of_several_things_are_shown_in_parts(quality, tmp_path):
     assert "i28" not in apart
 
 
+def test_what_to_bear_in_mind_is_kept_for_the_front_page(quality, tmp_path):
+    labels = quality.imageset.labels.to_numpy()
+    alone = label_quality(image_set(labels, np.arange(len(labels))))
+    scores = alone.scores.copy()
+    scores.iloc[0, 0] = np.float32(0.5)
+    write_worst(replace(alone, scores=scores), tmp_path)
+    assert read_notes(tmp_path) == alone.cautions != []
+    (tmp_path / "notes.json").write_text('["melted"]')
+    assert read_notes(tmp_path) == ["melted", *alone.cautions]
+    scores[:] = np.float32(0.95)
+    write_worst(replace(alone, scores=scores), tmp_path)  # what is not doubted needs no caution
+    assert read_notes(tmp_path) == ["melted"]
+
+
 def test_vectors_are_kept_for_a_run(quality, tmp_path):
     _, _, vectors = world(people=12, per_person=4)
     quality.imageset.to_parquet(tmp_path)
@@ -147,6 +162,7 @@ def test_what_is_doubted_of_a_class_is_one_line(quality, tmp_path):
         assert f'<span class="label">colour</span> <span class="turn">{words}</span>' in text
         assert f"{100 * max(wrong.values()):.1f} %" in text
         assert never not in text.partition('class="turn"')[2].partition("</li>")[0]
+    assert read_notes(tmp_path) == []
     # What is no class stays a label of its own.
     scores.loc["i0", ["hat", "bag"]] = np.float32(0.01)
     _, page = write_worst(replace(quality, scores=scores), tmp_path)

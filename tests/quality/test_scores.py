@@ -364,6 +364,37 @@ def test_the_context_is_told_where_no_copy_is():
     assert line["reason"] == f"{likely:.0%} of images with such labels and looks have it"
 
 
+def test_where_several_contradict_the_others_it_is_asked_whether_they_show_the_same():
+    person, labels, _ = world(people=30, per_person=10)
+
+    def asked(labels, component):
+        words = label_quality(image_set(labels, component)).cautions
+        return [one for one in words if "contradict the others" in one]
+
+    for count, is_asked in ((0, False), (2, False), (3, True), (7, True), (8, False)):
+        turned = labels.copy()
+        turned[40 : 40 + count, 5] ^= True
+        found = asked(turned, person + 5)
+        assert len(found) == is_asked
+        assert not found or found[0].startswith("In 1 component, such as 9, 3 images or more")
+    # A few among many are errors.
+    turned = np.repeat(labels[:1], len(labels), axis=0)
+    turned[:20, 5] ^= True
+    assert not asked(turned, np.zeros(len(labels), dtype=np.int64))
+
+
+def test_the_expectation_is_that_of_the_context_which_doubts_more(planted):
+    imageset, _, vectors = planted
+    alone = image_set(imageset.labels.to_numpy(), np.arange(len(imageset)))
+    quality = label_quality(alone, vectors)
+    carried = imageset.labels.to_numpy()
+    scores, expected = quality.scores.to_numpy(), quality.expected.to_numpy()
+    doubted = scores < 0.2
+    assert doubted.any()
+    # What is likely wrong is not expected: no reason speaks against its doubt.
+    assert (np.where(carried, expected, 1 - expected)[doubted] < 0.5).all()
+
+
 def test_what_is_predicted_of_some_is_taken_for_the_mean_elsewhere(planted):
     imageset, wrong, _ = planted
     alone = image_set(imageset.labels.to_numpy(), np.arange(len(imageset)))
