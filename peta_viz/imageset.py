@@ -46,6 +46,11 @@ class Head:
     labels: tuple[str, ...]
     kind: HeadKind = "multiple"
 
+    @property
+    def short(self) -> tuple[str, ...]:
+        """What its labels are called without it: ``red`` for ``colour=red``."""
+        return tuple(label.removeprefix(f"{self.name}=") for label in self.labels)
+
 
 @dataclass(frozen=True, eq=False)
 class ImageSet:

@@ -220,7 +220,7 @@ def lookalike_notes(imageset: ImageSet) -> list[str]:
         f"{head.name}: {', '.join(map(repr, names))} differ in case, blanks or hyphens only: "
         "write them the same in the table if they mean the same"
         for head in imageset.heads
-        for names in lookalikes(label.removeprefix(f"{head.name}=") for label in head.labels)
+        for names in lookalikes(head.short)
     ]
 
 

@@ -197,9 +197,9 @@ class Case:
         Parameters
         ----------
         label
-            Its name.
+            Its name, or that of an exclusive head.
         value
-            ``"yes"``, ``"no"`` or ``"unknown"``.
+            ``"yes"``, ``"no"`` or ``"unknown"``, or the class of that head.
         images
             Their ids.
         where
@@ -213,6 +213,8 @@ class Case:
             If there is no such label or value.
 
         """
+        if label not in self.names:
+            label, value = self._class(label, value)
         problems = []
         if label not in self.names:
             close = meant(label, self.names)
@@ -238,6 +240,17 @@ class Case:
         if not changes:
             raise NothingToDoError(f"{label} is {value} there already")
         return self._act("relabel", changes, where)
+
+    def _class(self, name: str, value: str) -> tuple[str, str]:
+        """Return the label of a class, and yes; the same again if there is no such head."""
+        for head in self.heads:
+            if head.name == name and head.kind == "exclusive":
+                classes = dict(zip(head.short, head.labels, strict=True))
+                if value in classes:
+                    return classes[value], YES
+                words = f"{name} is one of {_some(head.short)}, but this is {shown(value)}"
+                raise InvalidDataError("the correction", [words])
+        return name, value
 
     def split(self, images: Iterable[str], **where: Any) -> Act:
         """Say that these images show something else than the others of their group.

@@ -139,7 +139,6 @@ def _is_column(head: Head) -> bool:
 
 
 def _classes(imageset: ImageSet, head: Head) -> "np.ndarray[tuple[int], np.dtype[np.object_]]":
-    labels = list(head.labels)
-    values = imageset.labels[labels].to_numpy()
-    names = np.array([label.removeprefix(f"{head.name}=") for label in labels], dtype="O")
+    values = imageset.labels[list(head.labels)].to_numpy()
+    names = np.array(head.short, dtype="O")
     return np.where(values.sum(axis=1) == 1, names[values.argmax(axis=1)], "")

@@ -58,7 +58,8 @@ class Question:
         """What its classes are called; none where yes or no are the answers."""
         if self.head is None or self.head.kind != "exclusive":
             return None
-        return [class_name(self.head, label) for label in self.labels]
+        names = dict(zip(self.head.labels, self.head.short, strict=True))
+        return [names[label] for label in self.labels]
 
     @property
     def name(self) -> str:
@@ -172,11 +173,6 @@ class Questions:
     @cached_property
     def _starts(self) -> Rows:
         return np.cumsum([0, *(len(one.columns) for one in self.all[:-1])])
-
-
-def class_name(head: Head, label: str) -> str:
-    """Return what a class of a head is called without it: ``red`` for ``colour=red``."""
-    return label.removeprefix(f"{head.name}=")
 
 
 def _having(yes: int, count: int) -> str:

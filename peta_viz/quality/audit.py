@@ -196,9 +196,8 @@ def told(imageset: ImageSet) -> list[str]:
     """Say what was read, in lines."""
     lines = [f"{counted(len(imageset), 'image')}, and of each:"]
     for head in imageset.heads:
-        names = [label.removeprefix(f"{head.name}=") for label in head.labels]
         what = f"{head.name}: one of" if head.kind == "exclusive" else "yes or no:"
-        lines.append(f"  {what} {first_of(names)}")
+        lines.append(f"  {what} {first_of(head.short)}")
     origin = Origin.of(imageset.images)
     if origin and origin.subset:
         parts = sorted(set(imageset.images["subset"]))

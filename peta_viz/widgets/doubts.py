@@ -13,7 +13,6 @@ from peta_viz.curation.case import NO, YES, Case
 from peta_viz.errors import InvalidDataError
 from peta_viz.grouping import group_rows, number_components
 from peta_viz.imageset import Head, ImageSet
-from peta_viz.quality.answers import class_name
 from peta_viz.quality.scores import EVEN
 
 FEW = 5  # labels that are shown at once
@@ -225,7 +224,7 @@ def _as_labels(imageset: ImageSet, answers: pd.DataFrame) -> pd.DataFrame:
     found = []
     for one in answers[is_head].to_dict("records"):
         head = heads[one["label"]]
-        named = {class_name(head, label): label for label in head.labels}
+        named = dict(zip(head.short, head.labels, strict=True))
         carried = [label for label in head.labels if labels[label].iloc[one["row"]]]
         rather = named.get(one["suggested"])
         if rather is None and one["suggested"]:

@@ -106,6 +106,8 @@ def test_a_yes_in_an_exclusive_head_takes_the_others_away(table):
     act = table.do("relabel", "f", "yes", ["a"])
     assert changed(act) == {("a", "f"): "yes", ("a", "m"): "no"}
     assert table.carried("a") == "f x"
+    # As a list of likely wrong labels has it.
+    assert changed(table.case.relabel("sex", "m", ["a"])) == {("a", "m"): "yes", ("a", "f"): "no"}
     assert changed(table.do("relabel", "y", "unknown", None)) == {
         ("a", "y"): "unknown",
         ("b", "y"): "unknown",
@@ -118,6 +120,8 @@ def test_a_yes_in_an_exclusive_head_takes_the_others_away(table):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
+        (("sex", "male"), "sex is one of 'm', 'f', but this is 'male'"),
+        (("rest", "x"), "no label 'rest'"),
         (("y", True), "a value is one of yes, no, unknown, but this is True"),
         (("yy", "ja"), r"no label 'yy'.*; there are 'm', 'f', 'x', 'y', 'q'\n.* but this is 'ja'"),
         (("y", "yes", ["a", "e"]), "component 5 does not hold 'e', but 'a', 'b', 'c', 'd'"),
