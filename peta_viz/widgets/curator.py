@@ -176,6 +176,7 @@ class Curator(Answering):
             first[[]] if self._desk.blind else first,
             most_components=most,
             left_out=len(coming) - len(first),
+            notes={number: self._desk.doubts_in_words(number) for number in first.index},
             byte_budget=byte_budget,
             title="Not decided yet, with the raw labels; decide in JupyterLab",
         ).html

@@ -142,6 +142,10 @@ class Desk:
                 return number
         return len(self.order)
 
+    def doubts_in_words(self, component_id: int) -> str:
+        """Say in a line what is doubted of a component; blindly nothing."""
+        return self._doubts.in_words(component_id)
+
     def coming(self) -> list[int]:
         """Return the queue without what this person has settled."""
         done = self._standing.by(self.person).done

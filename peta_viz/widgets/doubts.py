@@ -14,6 +14,7 @@ from peta_viz.errors import InvalidDataError
 from peta_viz.grouping import group_rows, number_components
 from peta_viz.imageset import Head, ImageSet
 from peta_viz.quality.scores import EVEN
+from peta_viz.words import first_of
 
 FEW = 5  # labels that are shown at once
 
@@ -148,6 +149,14 @@ class Doubts:
                 component: [Doubt(*key, wrong) for key, wrong in own.items()]
                 for component, own in found.items()
             }
+        )
+
+    def in_words(self, component_id: int) -> str:
+        """Say in a line what is doubted of a component, the likeliest wrong first."""
+        return "; ".join(
+            f"{one.label} is likely {one.suggested} ({max(one.wrong.values()):.0%}) in "
+            f"{first_of(list(one.wrong), 3)}: {one.reason}"
+            for one in self.found.get(component_id, ())[:FEW]
         )
 
     def open_labels(self, case: Case) -> list[str]:

@@ -196,6 +196,16 @@ def test_a_doubt_goes_with_what_it_came_from(sit):
     assert state["deciders"] == ["Ada"]
 
 
+def test_a_still_says_what_is_doubted(sit, imageset):
+    html = sit().curator.still().html
+    carried = imageset.labels["hat"].iloc[1]
+    likely = "no" if carried else "yes"
+    assert f"hat is likely {likely} (95%) in i1: none of 3 near-copies have it" in html
+    assert f"hat is likely {likely} (90%) in i5, i3: 2 of 13 near-copies have it" in html
+    assert " in i0, i1, i2 and 11 more: 12% of images" in html
+    assert "is likely" not in sit(blind=True).curator.still().html
+
+
 def test_blind_is_without_doubts(sit):
     blind = sit([COAT], blind=True)
     state = blind.ask()
