@@ -5,6 +5,7 @@ import re
 import shlex
 import shutil
 import sys
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
@@ -344,6 +345,7 @@ def audit(
     Listed are those that are wrong with a probability (p_wrong) of 10 % or more. Empty cells of a
     table are taken for labels that nobody gave.
     """
+    from peta_viz.components import MeltedWarning  # noqa: PLC0415
     from peta_viz.files import refuse_file  # noqa: PLC0415
     from peta_viz.quality.answers import LISTED  # noqa: PLC0415
     from peta_viz.quality.audit import (  # noqa: PLC0415
@@ -377,12 +379,18 @@ def audit(
             if is_guessed(source, labels, classes):
                 lines += _guessed(*columns_in(imageset)).split("\n")
             typer.echo("\n".join(lines), err=True)
-            used = group(imageset, folder, reid=reid, threshold=threshold)
+            with warnings.catch_warnings(record=True) as caught:
+                warnings.simplefilter("always", MeltedWarning)
+                used = group(imageset, folder, reid=reid, threshold=threshold)
             quality = quality_of_run(folder)
             lost = unreadable(quality.imageset)
             typer.echo("".join(f"{line}\n" for line in lost), err=True, nl=False)
-            lines += [*lost, f"images more similar than {used:g} (--threshold) are near-copies"]
-            typer.echo(lines[-1])
+            told_of = [f"images more similar than {used:g} (--threshold) are near-copies"]
+            told_of += [
+                f"warning: {one.message}" for one in caught if one.category is MeltedWarning
+            ]
+            typer.echo("\n".join(told_of))
+            lines += [*lost, *told_of]
     sizes = quality.components["size"]
     several = sizes[sizes > 1]
     typer.echo(

@@ -1,18 +1,23 @@
 import re
+import warnings
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from typer.testing import CliRunner
 
 import peta_viz
+from peta_viz.cli import app
+from peta_viz.components import MeltedWarning
 from peta_viz.curation.log import DecisionLog
 from peta_viz.errors import InvalidDataError
 from peta_viz.imageset import ImageSet
 from peta_viz.quality.answers import LISTED
 from peta_viz.quality.audit import (
     default_folder,
+    group,
     is_guessed,
     read_source,
     told,
@@ -161,6 +166,21 @@ def test_in_python_it_says_what_it_took_the_columns_for(table, tmp_path, capsys)
     (tmp_path / "file").touch()
     with pytest.raises(InvalidDataError, match="is a file: name a folder"):
         peta_viz.audit(table, folder=tmp_path / "file", root=tmp_path)
+
+
+def test_a_component_that_is_too_large_is_told(table, tmp_path, monkeypatch):
+    def grouped(imageset, folder, **options):
+        warnings.warn("the largest component holds <all> of them", MeltedWarning, stacklevel=2)
+        return group(imageset, folder, **options)
+
+    monkeypatch.setattr("peta_viz.quality.audit.group", grouped)
+    table.to_csv(tmp_path / "own.csv", index=False)
+    out = tmp_path / "out"
+    done = CliRunner().invoke(app, ["audit", str(tmp_path / "own.csv"), "--out", str(out)])
+    assert "warning: the largest component holds <all> of them\n" in done.output
+    assert "MeltedWarning" not in done.output
+    page = (out / "worst_labels.html").read_text()
+    assert "warning: the largest component holds &lt;all&gt; of them" in page
 
 
 def test_every_data_set_has_a_folder_of_its_own(table, tmp_path, monkeypatch):
