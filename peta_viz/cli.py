@@ -403,12 +403,11 @@ def audit(
     if worst is None or worst.empty:
         typer.echo(f"no label is wrong with a probability of {LISTED:.0%} or more")
     else:
-        for first, wrong in quality.expect_wrong(worst)[["first", "wrong"]].to_numpy():
-            typer.echo(
-                f"of the first {counted(int(first), 'doubted label')} about {wrong:.0f} are wrong"
-            )
         for words in quality.cautions:
             typer.echo(words)
+        for first, wrong in quality.expect_wrong(worst)[["first", "wrong"]].to_numpy():
+            many = counted(int(first), "doubted label")
+            typer.echo(f"of the first {many} about {wrong:.0f} are wrong")
     typer.echo(f"list: {table}")
     typer.echo(f"page: {page}")
 

@@ -20,6 +20,7 @@ from peta_viz.quality.reading import LABEL_NOTES_FILE, WORST_PAGE, read_worst
 from peta_viz.stills import show_components
 from peta_viz.tracking import without_cnvrg
 
+_ALIKE = 1e-3  # probabilities that differ by less are the same answer
 NOTES_FILES = ("notes.json", LABEL_NOTES_FILE)
 _WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 _SHOWN = ["size", "contested", "disagreement"]
@@ -142,6 +143,7 @@ def write_index(
             wrong=read_worst(folder),
             worst_page=WORST_PAGE,
             same=_same_training(folder),
+            blank=_says_nothing(folder),
             truth=pd.read_csv(truth, index_col=["strategy", "level"])
             if parameters.get("truth") and truth.is_file()
             else None,
@@ -162,6 +164,18 @@ def _same_training(folder: Path) -> bool:
     history = pd.read_csv(file).set_index(["seed", "epoch"])[["trained_on", "loss"]]
     losses = [history.loc[history["trained_on"] == state, "loss"] for state in ("raw", "cleaned")]
     return losses[0].equals(losses[1])
+
+
+def _says_nothing(folder: Path) -> bool:
+    """Tell whether a model answers every component alike."""
+    file = folder / "predictions.parquet"
+    if not is_file(file):
+        return False
+    said = read_frame(file, columns=["trained_on", "seed", "label", "component_id", "probability"])
+    if len(said["component_id"].unique()) == 1:
+        return False
+    spread = said.groupby(["trained_on", "seed", "label"])["probability"].std()
+    return bool((spread.groupby(["trained_on", "seed"]).max() < _ALIKE).any())
 
 
 def read_notes(folder: str | Path) -> list[str]:

@@ -1,6 +1,7 @@
 import shutil
 
 import nbformat
+import numpy as np
 import pandas as pd
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
@@ -90,6 +91,16 @@ def test_the_index_says_where_too_few_components_are_judged(run_folder, tmp_path
     same.to_csv(tmp_path / "run" / "training.csv", index=False)
     page = write_index(tmp_path / "run", parameters={}, seconds={}).read_text()
     assert "both are the same model, and C − A says nothing" in page
+    said = pd.read_parquet(tmp_path / "run" / "predictions.parquet")
+    said["probability"] = np.random.default_rng(0).random(len(said)).astype("float32")
+    said.to_parquet(tmp_path / "run" / "predictions.parquet", index=False)
+    again = write_index(tmp_path / "run", parameters={}, seconds={}).read_text()
+    assert "A model answers all components alike" not in again
+    said.loc[said["trained_on"] == "cleaned", "probability"] = np.float32(0.25)
+    said.to_parquet(tmp_path / "run" / "predictions.parquet", index=False)
+    again = write_index(tmp_path / "run", parameters={}, seconds={}).read_text()
+    assert "A model answers all components alike" in again
+    assert "<code>--clean label_correction</code> turns the labels" in page
     assert "its 2 components of two and more images" in page
     assert "So few components tell nothing" in page
     assert "(of 2: too few)" in page

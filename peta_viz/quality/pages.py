@@ -57,8 +57,9 @@ def write_worst(
         worst.to_csv(partial, index=False)
     cautions = quality.cautions if len(worst) else []
     write_text(Path(folder) / LABEL_NOTES_FILE, json.dumps(cautions))
-    several = quality.components[quality.components["different"] > _DIFFERENT]
-    several = several.sort_values("different", ascending=False)
+    likely = quality.components["different"] > _DIFFERENT
+    asked = quality.components.index.isin(quality.contradicting) & ~likely
+    several = quality.components[likely | asked].sort_values("different", ascending=False)
     components = measure_components(quality.imageset)[["disagreement"]].loc[several.index]
     words = {number: _parts(quality, number) for number in several.index[:_MOST_SHOWN]}
     html = (
@@ -78,7 +79,8 @@ def write_worst(
             shown=min(shown, len(worst)),
             large_px=_LARGE_PX,
             small_px=_SMALL_PX,
-            different=len(several),
+            different=int(likely.sum()),
+            asked=int(asked.sum()),
             apart=show_components(
                 _by_part(quality), components, most_components=_MOST_SHOWN, notes=words
             ).html,
@@ -125,4 +127,6 @@ def _by_part(quality: LabelQuality) -> Any:
 def _parts(quality: LabelQuality, component: int) -> str:
     own = quality.images[(quality.imageset.images["component_id"] == component).to_numpy()]
     sizes = own["part"].value_counts().sort_index()
+    if len(sizes) == 1:
+        return "several contradict several others"
     return f"likely {' + '.join(map(str, sizes))} images of different things"

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from scipy.sparse import csr_array
 
-from peta_viz.agreement import component_ids, count_labels
+from peta_viz.agreement import LabelCounts, component_ids, count_labels
 from peta_viz.embedding import Vectors
 from peta_viz.errors import InvalidDataError
 from peta_viz.imageset import ImageSet
@@ -26,7 +26,7 @@ _BLOCK = 20_000  # images at a time
 _SHARPNESS = 4  # neighbours count by this power of their similarity
 _LITTLE = 1e-3
 _FEW = 10  # components of two and more images, too few to say that labels differ nearly everywhere
-_SPLIT, _SPLIT_SHARE = 3, 0.25  # so many that contradict the others are rarely so many errors
+_SPLIT, _SPLIT_SHARE = 2, 0.25  # so many that contradict the others are rarely so many errors
 _SCARCE = 0.1  # fewer images with near-copies are too few to judge the rest by
 
 
@@ -141,7 +141,7 @@ class LabelQuality:
 
     @property
     def cautions(self) -> list[str]:
-        """What to bear in mind: hardly any near-copies, or what differs nearly everywhere."""
+        """What to bear in mind: few near-copies, those that contradict, what is hardly a label."""
         words = []
         having = int((np.diff(self.copies.indptr) > 0).sum())
         if having < _SCARCE * len(self.imageset):
@@ -150,28 +150,51 @@ class LabelQuality:
                 "probabilities rest on other labels and looks alone, and are often too high. A "
                 "re-identification network (--reid) finds more near-copies of persons"
             )
-        counts = count_labels(self.imageset)
-        contested = (counts.carried > 0) & (counts.carried < counts.known)
-        fewer = np.minimum(counts.carried, counts.known - counts.carried)
-        split = ((fewer >= _SPLIT) & (fewer >= _SPLIT_SHARE * counts.known)).any(axis=1)
-        if split.any():
+        asked = self.contradicting
+        if len(asked):
             words.append(
-                f"In {counted(int(split.sum()), 'component')}, such as {split.idxmax()}, {_SPLIT} "
-                "images or more contradict the others: do they show the same? If not, raise the "
-                "threshold; the probabilities take them for near-copies"
+                f"In {counted(len(asked), 'component')}, such as {asked[0]}, {_SPLIT} images or "
+                "more contradict the others: do they show the same? If not, raise the threshold; "
+                "the probabilities, and how many are wrong, take them for near-copies"
             )
-        several = contested[counts.sizes > 1]
-        for head in self.imageset.heads if len(several) >= _FEW else ():
-            of_head = several[list(head.labels)]
-            whole = head.kind == "exclusive"
-            parts = [(head.name, of_head.any(axis=1))] if whole else list(of_head.items())
-            words += [
-                f"In {differing.sum():,} of {len(several):,} components the images differ in "
-                f"{name!r}: is it a label of what they show? If not, leave that column out"
-                for name, differing in parts
-                if differing.mean() > EVEN
-            ]
-        return words
+        several = int((self._counts.sizes > 1).sum())
+        return words + [
+            f"In {differing:,} of {several:,} components the images differ in {name!r}: is it a "
+            "label of what they show? If not, leave that column out"
+            for name, differing in self._differing_everywhere.items()
+        ]
+
+    @cached_property
+    def contradicting(self) -> Rows:
+        """The components in which several images contradict several others about one label.
+
+        So many same errors are rare: it is one thing that was labelled twice, or several things.
+        What differs nearly everywhere does not count.
+        """
+        counts = self._counts
+        carried, known = counts.carried.to_numpy(), counts.known.to_numpy()
+        fewer = np.minimum(carried, known - carried)
+        is_split = (fewer >= _SPLIT) & (fewer >= _SPLIT_SHARE * known)
+        for name in self._differing_everywhere:
+            is_split[:, self.questions[name].columns] = False
+        return np.asarray(counts.sizes.index[is_split.any(axis=1)], dtype=np.int64)
+
+    @cached_property
+    def _counts(self) -> LabelCounts:
+        return count_labels(self.imageset)
+
+    @cached_property
+    def _differing_everywhere(self) -> dict[str, int]:
+        """In how many components images differ in a label or class, where it is most of them."""
+        counts = self._counts
+        contested = ((counts.carried > 0) & (counts.carried < counts.known)).to_numpy()
+        several = contested[(counts.sizes > 1).to_numpy()]
+        if len(several) < _FEW:
+            return {}
+        differing = self.questions.any(several).sum(axis=0).tolist()
+        names = [question.name for question in self.questions.all]
+        found = dict(zip(names, differing, strict=True))
+        return {name: count for name, count in found.items() if count > EVEN * len(several)}
 
     @cached_property
     def copies(self) -> csr_array:

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from peta_viz.errors import InvalidDataError, in_a_line
-from peta_viz.files import atomic, is_file
+from peta_viz.files import atomic, is_file, is_folder
 from peta_viz.imageset import Head, heads_from
 from peta_viz.training.config import TrainConfig
 from peta_viz.training.model import GroupNet
@@ -34,6 +34,10 @@ def load_model(
         If the file is something else.
 
     """
+    if is_folder(path):
+        inside = sorted(Path(path).rglob(BEST))
+        such = f", such as {inside[0]}" if inside else ""
+        raise InvalidDataError(str(path), [f"it is a folder: give a trained model{such}"])
     if not is_file(path):
         raise InvalidDataError(str(path), ["there is no such file"])
     try:

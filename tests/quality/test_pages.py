@@ -108,6 +108,21 @@ def test_components_of_several_things_are_shown_in_parts(quality, tmp_path):
     assert "i28" not in apart
 
 
+def test_components_that_contradict_themselves_are_shown_with_those(quality, tmp_path):
+    _, page = write_worst(quality, tmp_path)
+    assert "There is none.</p>" in _text(page).partition("Different things?")[2]
+    labels = quality.imageset.labels.copy()
+    labels.loc[["i20", "i21"], "dog"] ^= True
+    split = replace(quality, imageset=quality.imageset.with_labels(labels, quality.imageset.known))
+    assert split.contradicting.tolist() == [5]
+    _, page = write_worst(split, tmp_path)
+    apart = _text(page).partition("Different things?")[2]
+    assert "In 1 component several images contradict several others" in apart
+    assert "component 5" in apart
+    assert "several contradict several others</i>" in apart
+    assert "likely hold" not in apart
+
+
 def test_what_to_bear_in_mind_is_kept_for_the_front_page(quality, tmp_path):
     labels = quality.imageset.labels.to_numpy()
     alone = label_quality(image_set(labels, np.arange(len(labels))))

@@ -371,12 +371,19 @@ def test_where_several_contradict_the_others_it_is_asked_whether_they_show_the_s
         words = label_quality(image_set(labels, component)).cautions
         return [one for one in words if "contradict the others" in one]
 
+    # Ten each: two are less than a quarter.
     for count, is_asked in ((0, False), (2, False), (3, True), (7, True), (8, False)):
         turned = labels.copy()
         turned[40 : 40 + count, 5] ^= True
         found = asked(turned, person + 5)
         assert len(found) == is_asked
-        assert not found or found[0].startswith("In 1 component, such as 9, 3 images or more")
+        assert not found or found[0].startswith("In 1 component, such as 9, 2 images or more")
+    person, labels, _ = world(people=30, per_person=4)
+    for count, is_asked in ((1, False), (2, True), (3, False)):
+        turned = labels.copy()
+        turned[16 : 16 + count, 5] ^= True
+        quality = label_quality(image_set(turned, person + 5))
+        assert quality.contradicting.tolist() == [9] * is_asked
     # A few among many are errors.
     turned = np.repeat(labels[:1], len(labels), axis=0)
     turned[:20, 5] ^= True
@@ -443,4 +450,5 @@ def test_what_differs_nearly_everywhere_may_be_no_label(planted):
     (caution,) = label_quality(image_set(labels, components)).cautions
     assert "differ in 'bag'" in caution
     few = (components < 9).to_numpy()
-    assert not label_quality(image_set(labels[few], components[few])).cautions
+    cautions = label_quality(image_set(labels[few], components[few])).cautions
+    assert not any("is it a label" in caution for caution in cautions)

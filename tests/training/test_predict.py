@@ -89,3 +89,12 @@ def test_rows_of_predictions():
         [7, 3, "f", 0.25, True],
         [7, 3, "m", 0.75, pd.NA],
     ]
+
+
+def test_a_folder_is_no_model(tmp_path):
+    with pytest.raises(InvalidDataError, match=r"it is a folder: give a trained model$"):
+        load_model(tmp_path)
+    (tmp_path / "raw").mkdir()
+    (tmp_path / "raw" / "best.pt").touch()
+    with pytest.raises(InvalidDataError, match=r"give a trained model, such as .*raw/best\.pt"):
+        load_model(tmp_path)
