@@ -4,6 +4,7 @@ from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
 import numpy as np
+import pandas as pd
 
 from peta_viz.agreement import Flag, FlagRule, flag_name, measures_of, tally_of
 from peta_viz.errors import InvalidDataError
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 NO, YES, UNKNOWN = 0, 1, 2  # the states of a cell
 
 _MIN_SIZE = 3
+_EVEN = 0.5  # a class is likelier than not from here on
 
 
 @dataclass(frozen=True, eq=False)
@@ -232,6 +234,9 @@ class ImagePruning:
 class LabelCorrection:
     """Turns labels that are likely wrong, of images with near-copies and of those without.
 
+    Of an exclusive head an image that is corrected has the likeliest class, and no other; where a
+    class is wrong and none is likelier than not, the head is not known any more.
+
     Parameters
     ----------
     confidence
@@ -252,6 +257,7 @@ class LabelCorrection:
 
     def __call__(self, imageset: ImageSet) -> Verdict:
         """Judge the images."""
+        from peta_viz.quality.answers import Questions  # noqa: PLC0415
         from peta_viz.quality.scores import label_quality  # noqa: PLC0415 - needs scikit-learn
 
         quality = self.quality or label_quality(imageset)
@@ -261,17 +267,39 @@ class LabelCorrection:
         worst = np.where(wrong, scores, 2).argmin(axis=1)
         likely = 1 - scores[np.arange(len(scores)), worst]
         names = imageset.labels.columns.to_numpy()[worst]
-        count = wrong.sum(axis=1)
+        count = Questions.of(imageset).any(wrong).sum(axis=1)
         reasons = [
             f"{number} likely wrong, most of all {name} ({chance:.0%})" if number else ""
             for number, name, chance in zip(count, names, likely, strict=True)
         ]
+        if self.remove:
+            turned, known = labels & ~wrong, known & ~wrong
+        else:
+            turned, known = _with_one_class(imageset, labels ^ wrong, known, wrong, scores)
         return Verdict.of(
-            imageset,
-            labels=labels & ~wrong if self.remove else labels ^ wrong,
-            known=known & ~wrong if self.remove else known,
-            reasons=np.array(reasons, dtype=object),
+            imageset, labels=turned, known=known, reasons=np.array(reasons, dtype=object)
         )
+
+
+def _with_one_class(
+    imageset: ImageSet, turned: Mask, known: Mask, wrong: Mask, scores: Any
+) -> tuple[Mask, Mask]:
+    """Leave images one class of each exclusive head in which labels were turned, or none known."""
+    turned, known = turned.copy(), known.copy()
+    labels = imageset.labels.to_numpy()
+    for head in imageset.heads:
+        columns = imageset.labels.columns.get_indexer(pd.Index(head.labels))
+        if head.kind != "exclusive":
+            continue
+        rows = np.flatnonzero(wrong[:, columns].any(axis=1))
+        cells = np.ix_(rows, columns)
+        likely = np.where(labels[cells], scores[cells], 1 - scores[cells])
+        likely = np.where(known[cells], np.nan_to_num(likely), 0)
+        best = likely.argmax(axis=1)
+        found = likely[np.arange(len(rows)), best] > _EVEN
+        turned[cells] = (np.arange(len(columns)) == best[:, None]) & found[:, None]
+        known[cells] &= found[:, None]
+    return turned & known, known
 
 
 STRATEGIES: dict[str, type[Any]] = {

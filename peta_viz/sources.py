@@ -224,8 +224,15 @@ def lookalike_notes(imageset: ImageSet) -> list[str]:
     ]
 
 
-def refuse_unreadable(imageset: ImageSet) -> None:
+def refuse_unreadable(imageset: ImageSet, otherwise: str) -> None:
     """Refuse a set none of whose images can be read.
+
+    Parameters
+    ----------
+    imageset
+        The images.
+    otherwise
+        Where paths start where that was not named, in words.
 
     Raises
     ------
@@ -235,7 +242,7 @@ def refuse_unreadable(imageset: ImageSet) -> None:
     """
     problems = imageset.images["problem"]
     if (problems != "").all():
-        start = "root=…; without it, where the table's file is, or else in the current folder"
+        start = f"root=…, or else {otherwise}"
         raise _none_can_be_read(imageset.images["path"].tolist(), problems.iloc[0], start)
 
 

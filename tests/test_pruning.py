@@ -6,6 +6,7 @@ import pytest
 from peta_viz.agreement import Flag, measure_components
 from peta_viz.cleaning import clean
 from peta_viz.errors import InvalidDataError
+from peta_viz.imageset import Head
 from peta_viz.pruning import (
     NO,
     STRATEGIES,
@@ -218,6 +219,32 @@ def test_a_score_at_the_limit_is_wrong_enough(make_set):
     assert verdict.reasons.tolist() == ["2 likely wrong, most of all y (94%)", "", ""]
     removed = LabelCorrection(0.875, remove=True, quality=judged)(imageset)
     assert removed.after.tolist() == [UNKNOWN, UNKNOWN]
+
+
+def test_a_class_that_is_corrected_is_one_class_afterwards(make_set):
+    rows = {"a": "x", "b": "x", "c": "x y", "d": "", "e": "x", "f": "x z", "g": "x ?y"}
+    heads = (Head("colour", ("x", "y"), "exclusive"), Head("rest", ("z",)))
+    imageset = make_set(rows, heads=heads).with_columns(component_id=list(range(7)))
+    quality = label_quality(imageset)
+    scores = quality.scores.astype("float32")
+    scores[:] = 1.0
+    scores.loc["a", ["x", "y"]] = [0.05, 0.2]  # x is wrong, y likely: not wrong enough by itself
+    scores.loc["b", ["x", "y"]] = [0.05, 0.6]  # x is wrong, and what is right is not told
+    scores.loc["c", ["x", "y"]] = [0.7, 0.05]  # of two classes one is wrong
+    scores.loc["d", ["x", "y"]] = [0.9, 0.05]  # of none y is likely
+    scores.loc["e", ["x", "y"]] = [0.2, 0.05]  # y for x, which is not wrong enough by itself
+    scores.loc["f", ["x", "y", "z"]] = [0.2, 0.3, 0.05]  # the class is doubted, z is wrong
+    scores.loc["g", ["x", "y"]] = [0.05, np.nan]
+    judged = replace(quality, scores=scores)
+    after = clean(imageset, [LabelCorrection(0.9, quality=judged)]).apply(imageset)
+    assert after.labels[["x", "y"]].to_numpy().astype(int).tolist() == [
+        *([0, 1], [0, 0], [1, 0], [0, 1], [0, 1], [1, 0], [0, 0]),
+    ]
+    assert after.known[["x", "y"]].all(axis=1).tolist() == [True, False, *[True] * 4, False]
+    assert not after.known.loc[["b", "g"], ["x", "y"]].to_numpy().any()
+    assert not after.labels.loc["f", "z"]
+    reasons = clean(imageset, [LabelCorrection(0.9, quality=judged)]).changes
+    assert reasons.loc[reasons["image_id"] == "a", "reason"].str.startswith("1 likely wrong").all()
 
 
 def test_without_options_a_strategy_is_as_published():

@@ -417,7 +417,7 @@ class Case:
 
     def _chosen(self, images: Iterable[str] | None) -> list[str]:
         if images is not None:
-            chosen = list(images)
+            chosen = [images] if isinstance(images, str) else list(images)
             strange = [shown(one) for one in chosen if one not in self.ids]
             if strange:
                 words = f"component {self.component_id} does not hold {', '.join(strange)}"

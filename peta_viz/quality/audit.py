@@ -256,6 +256,7 @@ def read_source(
     """
     if isinstance(data, ImageSet):
         return data
+    otherwise = "in the current folder" if isinstance(data, pd.DataFrame) else "where the table is"
     if not isinstance(data, pd.DataFrame):
         if is_file(Path(data) / "images.parquet"):
             return None
@@ -272,5 +273,5 @@ def read_source(
         root=root,
         missing="unknown",
     )
-    refuse_unreadable(imageset)
+    refuse_unreadable(imageset, otherwise)
     return imageset

@@ -106,6 +106,7 @@ def test_a_yes_in_an_exclusive_head_takes_the_others_away(table):
     act = table.do("relabel", "f", "yes", ["a"])
     assert changed(act) == {("a", "f"): "yes", ("a", "m"): "no"}
     assert table.carried("a") == "f x"
+    assert table.case.relabel("m", "yes", "a") == table.case.relabel("m", "yes", ["a"])
     # As a list of likely wrong labels has it.
     assert changed(table.case.relabel("sex", "m", ["a"])) == {("a", "m"): "yes", ("a", "f"): "no"}
     assert changed(table.do("relabel", "y", "unknown", None)) == {
