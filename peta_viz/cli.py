@@ -25,6 +25,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
+_ALIKE = 1e-3  # probabilities that differ by less are the same answer
 _DIGITS = 10  # of a seed
 _OPTIONS = {
     "path": "--path-column",
@@ -294,6 +295,8 @@ def predict(
     typer.echo(
         f"{counted(len(frame) - lost, 'image')} predicted, {lost:,} could not be decoded: {out}"
     )
+    if frame.select_dtypes("float32").std().max() < _ALIKE:
+        typer.echo("the model answers all images alike: it has learned nothing, train it longer")
 
 
 @app.command()
@@ -318,12 +321,16 @@ def audit(
     ] = None,
     label_columns: Annotated[
         str,
-        typer.Option(help="The table's yes/no columns, separated by commas. Default: guessed."),
+        typer.Option(
+            help="The table's yes/no columns, separated by commas. Default: guessed, if no class "
+            "columns are named either."
+        ),
     ] = "",
     class_columns: Annotated[
         str,
         typer.Option(
-            help="The table's columns of class names, separated by commas. Default: guessed."
+            help="The table's columns of class names, separated by commas. Default: guessed, if no "
+            "label columns are named either."
         ),
     ] = "",
     images_root: Annotated[

@@ -181,6 +181,19 @@ def test_predict_writes_a_row_per_image(run_folder, tmp_path, suffix):
     assert frame["personalMale"].between(0, 1).all()
 
 
+@pytest.mark.parametrize(("spread", "is_told"), [(0.0, True), (0.5, False)])
+def test_predict_says_where_a_model_answers_all_alike(spread, is_told, tmp_path, monkeypatch):
+    for name in "ab":
+        (tmp_path / f"{name}.png").touch()
+    said = pd.DataFrame({"path": ["a", "b"], "problem": "", "x": [0.25, 0.25 + spread]})
+    said = said.astype({"x": "float32"})
+    monkeypatch.setattr("peta_viz.training.predict.predict_files", lambda *_, **__: said)
+    arguments = ["predict", "best.pt", str(tmp_path), "--out", str(tmp_path / "out.csv")]
+    done = CliRunner().invoke(app, arguments)
+    assert "2 images predicted, 0 could not be decoded" in done.output
+    assert ("answers all images alike" in done.output) is is_told
+
+
 def test_predict_says_what_is_wrong(tmp_path):
     (tmp_path / "model.pt").write_text("hello")
     (tmp_path / "a.png").write_text("hello")

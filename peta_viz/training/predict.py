@@ -162,7 +162,7 @@ def predict_files(
     for head in heads:
         if head.kind == "exclusive":
             best = probabilities[list(head.labels)].fillna(-1).to_numpy().argmax(axis=1)
-            classes = pd.Series(np.array(head.labels, dtype=object)[best], dtype="str")
+            classes = pd.Series(np.array(head.short, dtype=object)[best], dtype="str")
             name = f"{head.name} (head)" if head.name in frame else head.name
             frame[name] = classes.where(pd.Series(problems == ""))
     frame = frame.astype({"path": "str", "problem": "str"})

@@ -98,3 +98,16 @@ def test_a_folder_is_no_model(tmp_path):
     (tmp_path / "raw" / "best.pt").touch()
     with pytest.raises(InvalidDataError, match=r"give a trained model, such as .*raw/best\.pt"):
         load_model(tmp_path)
+
+
+def test_a_class_is_called_as_in_the_table(paths, tmp_path):
+    heads = (Head("colour", ("colour=red", "colour=blue"), "exclusive"),)
+    state = {
+        "config": CONFIG.__dict__,
+        "model": new_model(heads, CONFIG, weights=None).state_dict(),
+    }
+    state["heads"] = [(head.name, list(head.labels), head.kind) for head in heads]
+    save(tmp_path / "model.pt", state)
+    frame = predict_files(tmp_path / "model.pt", paths, progress=False)
+    assert set(frame["colour"]) <= {"red", "blue"}
+    assert frame.columns.tolist()[3:] == ["colour=red", "colour=blue"]
