@@ -287,4 +287,4 @@ def _matching(pattern: str, names: Iterable[str]) -> list[str]:
 
 
 def _named(what: str, items: Sequence[str]) -> list[str]:
-    return [f"{what} {first_of(items)}".strip()] if items else []
+    return [f"{what} {first_of(items, 6)}".strip()] if items else []

@@ -66,8 +66,8 @@ def test_what_is_no_image_is_passed_over(release):
 def test_of_many_oddities_the_first_are_named(release):
     file = release / "Images/archive/Label.txt"
     for count, words in (
-        (5, "no image for 1, 2, 3, 4, 5"),
-        (7, "no image for 1, 2, 3, 4, 5 and 2 more"),
+        (6, "no image for 1, 2, 3, 4, 5, 6"),
+        (7, "no image for 1, 2, 3, 4, 5, 6 and 1 more"),
     ):
         more = "".join(f"{number} hairLong\n" for number in range(1, count + 1))
         file.write_text(f"0606.png hairLong\n0607.png hairShort\n{more}")
