@@ -25,7 +25,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-_ALIKE = 1e-3  # probabilities that differ by less are the same answer
 _DIGITS = 10  # of a seed
 _OPTIONS = {
     "path": "--path-column",
@@ -276,6 +275,7 @@ def predict(
 
     Of labels that are yes or no that is a probability (yes from 0.5 on), of others the class too.
     """
+    from peta_viz.evaluation import ALIKE  # noqa: PLC0415
     from peta_viz.files import atomic  # noqa: PLC0415
     from peta_viz.sources import find_images  # noqa: PLC0415
     from peta_viz.training.predict import predict_files  # noqa: PLC0415
@@ -295,7 +295,7 @@ def predict(
     typer.echo(
         f"{counted(len(frame) - lost, 'image')} predicted, {lost:,} could not be decoded: {out}"
     )
-    if frame.select_dtypes("float32").std().max() < _ALIKE:
+    if frame.select_dtypes("float32").std().max() < ALIKE:
         typer.echo("the model answers all images alike: it has learned nothing, train it longer")
 
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from peta_viz.training.data import Targets
 
 HEADLINE = "2 and more"
+ALIKE = 1e-3  # probabilities that differ by less are the same answer
 FEW = 10  # fewer components have no interval worth telling
 SIZES: Mapping[str, Callable[["pd.Series[int]"], "pd.Series[bool]"]] = {
     HEADLINE: lambda size: size >= 2,  # noqa: PLR2004

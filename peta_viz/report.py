@@ -11,7 +11,7 @@ from nbconvert import HTMLExporter
 
 from peta_viz.agreement import flag_words
 from peta_viz.errors import InvalidDataError
-from peta_viz.evaluation import FEW, choose, difference_words, headline_words, read_scores
+from peta_viz.evaluation import ALIKE, FEW, choose, difference_words, headline_words, read_scores
 from peta_viz.files import is_file, write_text
 from peta_viz.imageset import ImageSet
 from peta_viz.markup import POLICY, templates
@@ -20,7 +20,6 @@ from peta_viz.quality.reading import LABEL_NOTES_FILE, WORST_PAGE, read_worst
 from peta_viz.stills import show_components
 from peta_viz.tracking import without_cnvrg
 
-_ALIKE = 1e-3  # probabilities that differ by less are the same answer
 NOTES_FILES = ("notes.json", LABEL_NOTES_FILE)
 _WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 _SHOWN = ["size", "contested", "disagreement"]
@@ -175,7 +174,7 @@ def _says_nothing(folder: Path) -> bool:
     if len(said["component_id"].unique()) == 1:
         return False
     spread = said.groupby(["trained_on", "seed", "label"])["probability"].std()
-    return bool((spread.groupby(["trained_on", "seed"]).max() < _ALIKE).any())
+    return bool((spread.groupby(["trained_on", "seed"]).max() < ALIKE).any())
 
 
 def read_notes(folder: str | Path) -> list[str]:
