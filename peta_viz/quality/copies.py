@@ -65,6 +65,7 @@ def same_thing(
     pairs: pd.DataFrame,
     *,
     questions: Rows | None = None,
+    alone: Mask | None = None,
     seed: int = 0,
 ) -> Floats:
     """Estimate for each pair how likely both images show the same thing.
@@ -74,8 +75,9 @@ def same_thing(
     first kind is at which similarity, and how often annotators err at which label, is estimated
     from the pairs themselves by expectation and maximisation.
 
-    Two rows that differ in one answer alone do not tell an error from another thing, so the answer
-    that speaks most against a pair is not counted: different things differ in several.
+    Two rows that differ in one answer alone do not tell an error from another thing. So the answer
+    that speaks most against a pair is not counted where one of the two images stands alone with
+    it: different things differ in several answers, and what several images say is rarely an error.
 
     Parameters
     ----------
@@ -86,6 +88,9 @@ def same_thing(
     questions
         int64, shape ``(labels,)``: labels of the same number are one answer, as those of an
         exclusive head; by default each is one of its own.
+    alone
+        bool, shape ``(images, labels)``: where no other image of the component answers as this one
+        does; by default everywhere.
     seed
         Which pairs it is estimated from, if there are very many.
 
@@ -105,6 +110,8 @@ def same_thing(
         some = np.sort(rng.choice(some, _PAIRS, replace=False))
     if questions is None:
         questions = np.arange(labels.shape[1])
+    if alone is None:
+        alone = np.ones(labels.shape, dtype=bool)
     answered = np.maximum(known.sum(axis=0), 1)
     base = np.clip((labels & known).sum(axis=0) / answered, 1e-4, 1 - 1e-4)
     common = np.full(bins.max() + 1, 0.5)
@@ -117,7 +124,8 @@ def same_thing(
         common = np.clip((found + 1) / (total + 2), 1e-4, 1 - 1e-4)
         errors = _differing(labels, known, first[some], second[some], same)
     evidence = _evidence(labels, known, first, second, base, errors)
-    evidence += _most_against(labels, known, first, second, -_if_unlike(base, errors), questions)
+    against = -_if_unlike(base, errors)
+    evidence += _most_against(labels, known, alone, first, second, against, questions)
     return _probability(common, bins, evidence).astype(np.float32)
 
 
@@ -175,17 +183,24 @@ def _if_unlike(base: Wide, errors: Wide) -> Wide:
 
 
 def _most_against(
-    labels: Mask, known: Mask, first: Rows, second: Rows, weights: Wide, questions: Rows
+    labels: Mask,
+    known: Mask,
+    alone: Mask,
+    first: Rows,
+    second: Rows,
+    weights: Wide,
+    questions: Rows,
 ) -> Wide:
-    """Return for each pair how much that answer weighs in which it differs, and that weighs most.
+    """Return for each pair what that answer weighs which tells it apart and weighs most.
 
-    `weights` are those of the labels.
+    Only answers count with which one of the two stands alone. `weights` are those of the labels.
     """
     most = np.zeros(len(first))
     for start in range(0, len(first), _BLOCK):
         part = slice(start, start + _BLOCK)
-        both = known[first[part]] & known[second[part]]
-        pair, label = np.nonzero(both & (labels[first[part]] != labels[second[part]]))
+        counts = known[first[part]] & known[second[part]]
+        counts &= alone[first[part]] | alone[second[part]]
+        pair, label = np.nonzero(counts & (labels[first[part]] != labels[second[part]]))
         answer, place = np.unique(pair * len(questions) + questions[label], return_inverse=True)
         weight = np.bincount(place, weights[label], minlength=len(answer))
         np.maximum.at(most[part], answer // len(questions), weight)

@@ -301,11 +301,12 @@ def label_quality(
     features = np.hstack([features, _nearby(labels & known, known, given[beyond])])
     near = mates(component_id, given[~beyond], most=NEIGHBOURS, seed=seed)
     heads = [imageset.labels.columns.get_indexer(pd.Index(head.labels)) for head in imageset.heads]
-    questions = np.arange(labels.shape[1])
+    questions, alone = np.arange(labels.shape[1]), _stands_alone(imageset)
     for head, columns in zip(imageset.heads, heads, strict=True):
         if head.kind == "exclusive":
             questions[columns] = columns[0]
-    near["same"] = same_thing(labels, known, near, questions=questions, seed=seed)
+            alone[:, columns] = alone[:, columns].any(axis=1, keepdims=True)
+    near["same"] = same_thing(labels, known, near, questions=questions, alone=alone, seed=seed)
     weights = _graph(len(imageset), near, near["same"].to_numpy())
 
     rng = np.random.default_rng(seed)
@@ -355,6 +356,15 @@ def _given(imageset: ImageSet, vectors: Vectors | None, pairs: pd.DataFrame | No
     links = Links.of(imageset.images.index, pairs)
     columns = {"first": links.first, "second": links.second, "similarity": links.similarity}
     return pd.DataFrame(columns)
+
+
+def _stands_alone(imageset: ImageSet) -> Mask:
+    """Tell where no other image of the component answers so: bool, ``(images, labels)``."""
+    counts = count_labels(imageset)
+    carried, known = counts.carried.to_numpy(), counts.known.to_numpy()
+    codes = counts.sizes.index.get_indexer(pd.Index(component_ids(imageset)))
+    labels = imageset.labels.to_numpy()
+    return np.where(labels, (carried == 1)[codes], (known - carried == 1)[codes])
 
 
 def _nearby(labels: Mask, known: Mask, pairs: pd.DataFrame) -> Floats:

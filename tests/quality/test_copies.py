@@ -113,6 +113,25 @@ def test_one_answer_alone_does_not_make_another_thing():
     assert same_thing(both[:, :4], known[:, :4], pairs)[odd].max() < 0.5
 
 
+def test_what_an_image_does_not_stand_alone_with_speaks_against_a_pair():
+    labels, pairs, alike = drawn()
+    known = np.ones(labels.shape, dtype=bool)
+    left_out = same_thing(labels, known, pairs)
+    counted = same_thing(labels, known, pairs, alone=~known)
+    differ = (labels[pairs["first"]] != labels[pairs["second"]]).any(axis=1)
+    assert (counted[differ] < left_out[differ]).all()
+    np.testing.assert_array_equal(counted[~differ], left_out[~differ])
+    assert counted.mean() == pytest.approx(alike.mean(), abs=0.05)
+    # Of either image, and of no other.
+    alone = ~known
+    alone[pairs["first"].iloc[0]] = True
+    ends = pairs[["first", "second"]].to_numpy()
+    its = (ends == ends[0, 0]).any(axis=1)
+    found = same_thing(labels, known, pairs, alone=alone)
+    np.testing.assert_array_equal(found[its], left_out[its])
+    np.testing.assert_array_equal(found[~its], counted[~its])
+
+
 def test_similarity_says_how_common_the_same_is(monkeypatch):
     monkeypatch.setattr(copies_module, "_LEAST_IN_BIN", 100)
     rng = np.random.default_rng(0)

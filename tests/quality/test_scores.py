@@ -416,25 +416,43 @@ def test_what_is_predicted_of_some_is_taken_for_the_mean_elsewhere(planted):
     assert not np.allclose(found[0], whole.scores, atol=1e-2)
 
 
+def of_one_class(shape, component_id):
+    """Return an image set whose only head is the shape: a number below five."""
+    names = [f"shape={name}" for name in "abcde"]
+    index = pd.Index([f"i{n}" for n in range(len(shape))], name="image_id", dtype="str")
+    images = pd.DataFrame(
+        {"path": index, "subset": "", "person_id": index, "width": 8, "height": 8}, index=index
+    ).assign(problem="", component_id=component_id)
+    labels = pd.DataFrame(np.eye(5, dtype=bool)[shape], index, names)
+    known = pd.DataFrame(np.ones(labels.shape, dtype=bool), index, names)
+    return ImageSet(images, labels, known, (Head("shape", tuple(names), "exclusive"),))
+
+
 def test_of_a_single_class_the_odd_one_out_is_wrong_and_no_other_thing():
     rng = np.random.default_rng(0)
     thing = np.repeat(np.arange(40), 3)
     shape = rng.integers(0, 5, 40)[thing]
-    names = [f"shape={name}" for name in "abcde"]
     wrong = np.array([19, 36, 57, 67])
     shape[wrong] = (shape[wrong] + 1) % 5
-    index = pd.Index([f"i{n}" for n in range(120)], name="image_id", dtype="str")
-    images = pd.DataFrame(
-        {"path": index, "subset": "", "person_id": index, "width": 8, "height": 8}, index=index
-    ).assign(problem="", component_id=thing)
-    labels = pd.DataFrame(np.eye(5, dtype=bool)[shape], index, names)
-    known = pd.DataFrame(np.ones(labels.shape, dtype=bool), index, names)
-    one_head = (Head("shape", tuple(names), "exclusive"),)
-    quality = label_quality(ImageSet(images, labels, known, one_head))
+    quality = label_quality(of_one_class(shape, thing))
     worst = quality.worst(4)
     assert set(worst["image_id"]) == {f"i{n}" for n in wrong}
     assert (worst["score"] < 0.5).all()
     assert (quality.components["different"] < 0.5).all()
+
+
+def test_of_a_single_class_several_against_several_are_two_things():
+    thing = np.repeat(np.arange(150), 5)
+    shape = np.random.default_rng(0).integers(0, 5, 150)[thing]
+    # Two photos of thing 3, and one of thing 7, are said to be of another class.
+    shape[15:17] = (shape[17] + 1) % 5
+    shape[35] = (shape[36] + 1) % 5
+    quality = label_quality(of_one_class(shape, thing))
+    different = quality.components["different"]
+    assert different.index[different > 0.5].tolist() == [3]
+    assert quality.images["part"].iloc[15:20].tolist() == [1, 1, 0, 0, 0]
+    worst = quality.worst(9, least=0.5)
+    assert worst["image_id"].tolist() == ["i35"]
 
 
 def test_what_differs_nearly_everywhere_may_be_no_label(planted):
