@@ -51,9 +51,13 @@ def run(
             "folder of images per class. Default: the sample, which is drawn."
         ),
     ] = None,
-    out: Annotated[Path, typer.Option(help="The run folder: tables, notebooks, reports.")] = Path(
-        "runs/sample"
-    ),
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="The run folder: tables, notebooks, reports. Default: runs/ and the name of the "
+            "table or folder, without either runs/sample."
+        ),
+    ] = None,
     path_column: Annotated[
         str | None,
         typer.Option(
@@ -194,6 +198,10 @@ def run(
 
     Finished stages are kept: give the same command again to carry on after an interruption.
     """
+    # Help should not wait for papermill.
+    from peta_viz.files import name_of, refuse_file  # noqa: PLC0415
+
+    out = Path("runs", name_of(source) if source else "sample") if out is None else out
     is_table = source is not None and not source.is_dir()
     parameters: dict[str, Any] = {
         "root": None if is_table else _absolute(source),
@@ -221,8 +229,6 @@ def run(
         **read_assignments(set_ or []),
     }
     _check_engine(parameters)
-    # Help should not wait for papermill.
-    from peta_viz.files import refuse_file  # noqa: PLC0415
     from peta_viz.parameters import check_parameters  # noqa: PLC0415
     from peta_viz.pipeline import run_stages  # noqa: PLC0415
     from peta_viz.sources import check_images  # noqa: PLC0415
@@ -282,10 +288,11 @@ def predict(
 
     if out.suffix not in (".csv", ".parquet"):
         raise InvalidDataError("--out", [f"expected a .csv or .parquet file, but got {out}"])
-    paths, components = find_images(
+    found = find_images(
         images, path_column=path_column, component_column=component_column, root=images_root
     )
-    frame = predict_files(checkpoint, paths, components=components)
+    frame = predict_files(checkpoint, found.paths, components=found.components)
+    frame["path"] = found.names
     with atomic(out.absolute()) as partial:
         if out.suffix == ".csv":
             frame.to_csv(partial, index=False)

@@ -297,10 +297,15 @@ def link(imageset: ImageSet, pairs: pd.DataFrame, threshold: float) -> ImageSet:
         If the largest component holds more than 5 % of the images; a better threshold is named.
 
     """
+    check_threshold(threshold)
+    return _link(imageset, pairs, threshold)
+
+
+def check_threshold(threshold: float) -> None:
+    """Raise `InvalidDataError` if `threshold` is no similarity from 0 to 1."""
     problems = _threshold_problems(threshold)
     if problems:
         raise InvalidDataError("linking with this option", problems)
-    return _link(imageset, pairs, threshold)
 
 
 def _link(imageset: ImageSet, pairs: pd.DataFrame, threshold: float) -> ImageSet:

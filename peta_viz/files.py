@@ -91,6 +91,16 @@ def is_folder(path: str | Path) -> bool:
         return False
 
 
+def name_of(source: str | Path) -> str:
+    """Return what work on a table's file or a folder is called: its name, a file's without suffix.
+
+    What has no name of its own, such as the root of all folders, is called ``table``.
+    """
+    path = Path(source).absolute()
+    path = path.resolve() if path.name == ".." else path
+    return (path.stem if is_file(path) else path.name) or "table"
+
+
 def refuse_file(folder: str | Path, what: str = "the folder") -> None:
     """Refuse a folder to write into that is a file; `what` is what the error calls it.
 

@@ -21,7 +21,7 @@ import peta_viz
 from peta_viz.curation.reading import decisions_of_run
 from peta_viz.errors import InvalidDataError, StageError, in_a_line
 from peta_viz.evaluation import read_scores
-from peta_viz.files import alone, disk_told, write_text
+from peta_viz.files import alone, disk_told, is_file, is_folder, write_text
 from peta_viz.parameters import check_parameters
 from peta_viz.progress import AS_LINES, EPOCH_LINE
 from peta_viz.report import notebook_to_html, read_notes, write_index
@@ -54,6 +54,7 @@ class Stage:
 
 _KERNEL_START_S = 600  # Jupyter would give up after a minute, too short on a busy machine
 _GONE = "not there"
+_SAMPLE = "the sample"
 _INPUTS = ("root", "table", "reid", "weights", "truth", "curation")
 STAGES = (
     Stage(
@@ -120,7 +121,8 @@ def run_stages(
     Raises
     ------
     InvalidDataError
-        If no notebook has a parameter of that name, or none that could take the value.
+        If no notebook has a parameter of that name, or none that could take the value; if the
+        folder holds the run of another table or folder, and not `fresh`.
     StageError
         If a cell fails; the message holds its source and the reason. If images or tables that
         the run reads change or vanish in the midst of a stage.
@@ -137,6 +139,8 @@ def run_stages(
     _refuse_unknown(given, {name for names in accepted.values() for name in names})
     check_parameters(given)
     _refuse_foreign_notebooks(out)
+    if not fresh:
+        _refuse_other_source(out, given)
     with disk_told(out), alone(out, "run"):
         (out / "stages").mkdir(exist_ok=True)
         if fresh:
@@ -190,6 +194,23 @@ def _refuse_foreign_notebooks(out: Path) -> None:
             f"the run folder {out}",
             ["a run would replace the notebooks/ in it, which no run made: choose another --out"],
         )
+
+
+def _refuse_other_source(out: Path, given: Mapping[str, Any]) -> None:
+    """Keep a run from replacing that of another table or folder."""
+    before = _read_marker(out, STAGES[0]).get("parameters")
+    old = _source_of(before) if isinstance(before, dict) else ""
+    # A table or folder that is not there any more was moved, perhaps with the run.
+    is_there = old == _SAMPLE or is_file(old) or is_folder(old)
+    if old and is_there and old != _source_of(given):
+        words = f"it holds the run of {old}: choose another --out, or --fresh to start over in it"
+        raise InvalidDataError(f"the run folder {out}", [words])
+
+
+def _source_of(parameters: Mapping[str, Any]) -> str:
+    if parameters.get("truth"):
+        return _SAMPLE  # every run folder has its own, also a copy
+    return str(parameters.get("table") or parameters.get("root") or "")
 
 
 def _refuse_unknown(given: Mapping[str, Any], known: set[str]) -> None:
@@ -285,13 +306,21 @@ def _marker(out: Path, stage: Stage) -> Path:
     return out / "stages" / f"{stage.name}.json"
 
 
-def finished_seconds(out: Path, stage: Stage, stamp: str) -> float | None:
-    """Return the seconds a stage took, if it was done with this stamp and its tables are there."""
+def _read_marker(out: Path, stage: Stage) -> dict[str, Any]:
+    """Return what was noted when a stage was done; what no stage wrote is empty."""
     try:
         marker = json.loads(_marker(out, stage).read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return marker if isinstance(marker, dict) else {}
+
+
+def finished_seconds(out: Path, stage: Stage, stamp: str) -> float | None:
+    """Return the seconds a stage took, if it was done with this stamp and its tables are there."""
+    marker = _read_marker(out, stage)
+    try:
         told, seconds = marker["stamp"], float(marker["seconds"])
-    # What no stage wrote is no marker.
-    except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError):
+    except (ValueError, KeyError, TypeError, OverflowError):
         return None
     there = all((out / name).exists() for name in stage.outputs)
     return seconds if there and told == stamp else None

@@ -31,6 +31,7 @@ _TEMPLATE = """
 <style>
 body.jp-Notebook { max-width: 1100px; margin: 0 auto; overflow: auto; padding: 1em; }
 .jp-Notebook .jp-Cell { padding: 2px 0; }
+[id^="ipyplot-html-viewer"] { display: none; }
 </style>
 {%- endblock -%}
 {%- block html_head_js -%}{%- endblock -%}

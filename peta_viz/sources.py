@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import pandas as pd
 
@@ -288,13 +288,32 @@ def table_paths(table: str, path_column: str | None = None) -> list[str]:
         return []
 
 
+class Found(NamedTuple):
+    """Image files that were found.
+
+    Parameters
+    ----------
+    names
+        As a table writes them; in a folder, the files.
+    paths
+        The files.
+    components
+        What shows the same thing, as a table says.
+
+    """
+
+    names: list[str]
+    paths: list[str]
+    components: list[Any] | None
+
+
 def find_images(
     source: str | Path,
     *,
     path_column: str | None = None,
     component_column: str | None = None,
     root: str | Path | None = None,
-) -> tuple[list[str], list[Any] | None]:
+) -> Found:
     """Name the image files of a folder, with all folders below it, or of a table.
 
     Parameters
@@ -309,10 +328,8 @@ def find_images(
 
     Returns
     -------
-    paths : list of str
-        Files, sorted by name in a folder, in the order of the table otherwise.
-    components : list or None
-        The column of that name.
+    Found
+        Sorted by name in a folder, in the order of the table otherwise.
 
     Raises
     ------
@@ -322,7 +339,8 @@ def find_images(
     """
     source = Path(source)
     if is_folder(source):
-        return list(map(str, _images_below(source))), None
+        files = list(map(str, _images_below(source)))
+        return Found(files, files, None)
     frame = read_table(source, [path_column, component_column])
     path_column = path_column or next(iter(image_columns(frame)), "path")
     wanted = [name for name in (path_column, component_column) if name is not None]
@@ -343,7 +361,8 @@ def find_images(
         problems = [f"{name!r} leads out of the folder of the images" for name in outside]
     if problems:
         raise InvalidDataError(str(source), problems)
-    return paths, frame[component_column].tolist() if component_column else None
+    components = frame[component_column].tolist() if component_column else None
+    return Found(names.tolist(), paths, components)
 
 
 def read_table(

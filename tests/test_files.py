@@ -7,7 +7,16 @@ import sys
 import pytest
 
 from peta_viz.errors import BusyError, DiskError
-from peta_viz.files import alone, atomic, content_of, disk_told, is_file, is_folder, write_text
+from peta_viz.files import (
+    alone,
+    atomic,
+    content_of,
+    disk_told,
+    is_file,
+    is_folder,
+    name_of,
+    write_text,
+)
 
 
 def test_the_old_file_stays_until_the_new_one_is_whole(tmp_path):
@@ -22,6 +31,16 @@ def test_the_old_file_stays_until_the_new_one_is_whole(tmp_path):
         assert file.read_text() == "old"
     assert file.read_text() == "new"
     assert [p.name for p in file.parent.iterdir()] == ["a.txt"]
+
+
+def test_work_is_called_by_its_table_or_folder(tmp_path, monkeypatch):
+    (tmp_path / "shoes.v2").mkdir()
+    (tmp_path / "shoes.v2" / "red.csv").touch()
+    monkeypatch.chdir(tmp_path / "shoes.v2")
+    assert name_of(tmp_path / "shoes.v2" / "red.csv") == name_of("red.csv") == "red"
+    assert name_of(tmp_path / "shoes.v2") == name_of(".") == "shoes.v2"
+    assert name_of("..") == tmp_path.name
+    assert name_of("/") == "table"
 
 
 def test_what_a_killed_process_left_is_removed(tmp_path):

@@ -327,6 +327,40 @@ def test_notebooks_that_no_run_made_are_not_replaced(tmp_path):
     assert notebook.read_text() == "mine"
 
 
+def test_the_run_of_another_table_is_not_replaced(tmp_path, monkeypatch):
+    def begun(*_):
+        raise StageError("it began")
+
+    monkeypatch.setattr(pipeline, "_run_stage", begun)
+    tables = [tmp_path / name for name in ("a.csv", "b.csv")]
+    for table in tables:
+        table.write_text("path,hat\n")
+    out = tmp_path / "out"
+    marker = out / "stages" / f"{STAGES[0].name}.json"
+    marker.parent.mkdir(parents=True)
+
+    def begin(before, **now):
+        marker.write_text(json.dumps({"parameters": before}))
+        with pytest.raises((InvalidDataError, StageError)) as told:
+            run_stages(out, now, fresh=now.pop("fresh", False), say=lambda _: None)
+        return str(told.value)
+
+    a, b = ({"table": str(table)} for table in tables)
+    refused = f"it holds the run of {tables[0]}: choose another --out, or --fresh to start over"
+    assert refused in begin(a, **b)
+    assert refused in begin(a, root=str(tmp_path), truth=str(tables[0]))
+    assert "it holds the run of the sample" in begin({**a, "truth": "x"}, **b)
+    for before, now in (
+        (a, a),
+        (a, {**b, "fresh": True}),
+        ({"table": str(tmp_path / "gone.csv")}, b),
+        ({**a, "truth": "x"}, {**b, "truth": str(tables[0])}),
+        ({}, b),
+        ([1], b),
+    ):
+        assert begin(before, **now) == "it began"
+
+
 @pytest.mark.parametrize(
     "text",
     ["", "{", "[1, 2]", "1", '{"stamp": "s"}', '{"stamp": "s", "seconds": "x"}', "[" * 5_000],

@@ -84,14 +84,16 @@ def test_text_of_a_csv_stays_as_it_stands(tmp_path, write_image):
 def test_images_of_a_folder_or_a_table(table):
     folder = table.parent
     (folder / "notes.txt").write_text("no image")
-    paths, components = find_images(folder)
-    assert paths == [str(folder / "pictures" / f"{n}.png") for n in range(3)]
-    assert components is None
-    found, components = find_images(table, path_column="file", component_column="who")
-    assert found == paths
-    assert components == ["p", "p", "q"]
-    moved, _ = find_images(table, path_column="file", root=folder / "pictures")
-    assert moved[0] == str(folder / "pictures" / "pictures" / "0.png")
+    there = find_images(folder)
+    assert there.paths == [str(folder / "pictures" / f"{n}.png") for n in range(3)]
+    assert there.names == there.paths
+    assert there.components is None
+    found = find_images(table, path_column="file", component_column="who")
+    assert found.names == [f"pictures/{n}.png" for n in range(3)]
+    assert found.paths == there.paths
+    assert found.components == ["p", "p", "q"]
+    moved = find_images(table, path_column="file", root=folder / "pictures")
+    assert moved.paths[0] == str(folder / "pictures" / "pictures" / "0.png")
 
 
 def test_mistakes_in_a_table_to_predict_are_told(table):

@@ -8,11 +8,11 @@ import pandas as pd
 
 from peta_viz.agreement import component_ids, measure_components
 from peta_viz.columns import fill_columns, guessed_words
-from peta_viz.components import default_threshold, find_pairs, link
+from peta_viz.components import check_threshold, default_threshold, find_pairs, link
 from peta_viz.curation.reading import LOG_FILE
 from peta_viz.embedding import embed
 from peta_viz.errors import InvalidDataError
-from peta_viz.files import atomic, is_file, refuse_file
+from peta_viz.files import atomic, is_file, name_of, refuse_file
 from peta_viz.imageset import ImageSet
 from peta_viz.origin import Origin
 from peta_viz.parquet import read_frame
@@ -130,10 +130,12 @@ def group(
     Raises
     ------
     InvalidDataError
-        If the folder holds other images, and none of these.
+        If the folder holds other images, and none of these, or `threshold` is out of range.
 
     """
     folder = Path(folder)
+    if threshold is not None:
+        check_threshold(threshold)
     refuse_file(folder)
     _refuse_others(folder, imageset)
     folder.mkdir(parents=True, exist_ok=True)
@@ -157,7 +159,7 @@ def default_folder(data: "ImageSet | pd.DataFrame | str | Path") -> Path:
         return Path("audit", "table")
     if is_file(Path(data) / "images.parquet"):
         return Path(data)
-    return Path("audit", Path(data).stem if is_file(data) else Path(data).absolute().name)
+    return Path("audit", name_of(data))
 
 
 def _refuse_others(folder: Path, imageset: ImageSet) -> None:

@@ -301,12 +301,12 @@ def label_quality(
     features = np.hstack([features, _nearby(labels & known, known, given[beyond])])
     near = mates(component_id, given[~beyond], most=NEIGHBOURS, seed=seed)
     heads = [imageset.labels.columns.get_indexer(pd.Index(head.labels)) for head in imageset.heads]
-    questions, alone = np.arange(labels.shape[1]), _stands_alone(imageset)
+    questions, lonely = np.arange(labels.shape[1]), _stands_alone(imageset)
     for head, columns in zip(imageset.heads, heads, strict=True):
         if head.kind == "exclusive":
             questions[columns] = columns[0]
-            alone[:, columns] = alone[:, columns].any(axis=1, keepdims=True)
-    near["same"] = same_thing(labels, known, near, questions=questions, alone=alone, seed=seed)
+            lonely[:, columns] = lonely[:, columns].any(axis=1, keepdims=True)
+    near["same"] = same_thing(labels, known, near, questions=questions, alone=lonely, seed=seed)
     weights = _graph(len(imageset), near, near["same"].to_numpy())
 
     rng = np.random.default_rng(seed)

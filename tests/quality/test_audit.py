@@ -212,6 +212,12 @@ def test_a_folder_of_other_images_is_refused(table, tmp_path):
     assert len(quality_of_run(out).imageset) == len(table)
 
 
+def test_a_threshold_out_of_range_leaves_no_folder(table, tmp_path):
+    with pytest.raises(InvalidDataError, match="threshold must be from 0 to 1, but is 98"):
+        peta_viz.audit(table, folder=tmp_path / "out", root=tmp_path, threshold=98)
+    assert not (tmp_path / "out").exists()
+
+
 def test_what_is_taken_for_parts_of_the_set_is_told(write_image, tmp_path):
     for side in ("train", "val"):
         for name in ("cat", "dog"):
