@@ -372,7 +372,7 @@ def audit(
         unreadable,
     )
     from peta_viz.quality.pages import write_worst  # noqa: PLC0415
-    from peta_viz.quality.reading import quality_of_run, read_worst  # noqa: PLC0415
+    from peta_viz.quality.reading import WORST_FILE, WORST_PAGE, quality_of_run  # noqa: PLC0415
 
     folder = default_folder(source) if out is None else out
     refuse_file(folder, "--out")
@@ -412,9 +412,8 @@ def audit(
         f"{counted(int(several.sum()), 'image')}, the largest of {sizes.max()}; "
         f"{counted(int((sizes == 1).sum()), 'image')} like no other"
     )
-    table, page = write_worst(quality, folder, count=count, shown=shown, told=lines)
-    worst = read_worst(folder)
-    if worst is None or worst.empty:
+    worst = write_worst(quality, folder, count=count, shown=shown, told=lines)
+    if worst.empty:
         typer.echo(f"no label is wrong with a probability of {LISTED:.0%} or more")
     else:
         for words in quality.cautions:
@@ -422,8 +421,8 @@ def audit(
         for first, wrong in quality.expect_wrong(worst)[["first", "wrong"]].to_numpy():
             many = counted(int(first), "doubted label")
             typer.echo(f"of the first {many} about {wrong:.0f} are wrong")
-    typer.echo(f"list: {table}")
-    typer.echo(f"page: {page}")
+    typer.echo(f"list: {folder / WORST_FILE}")
+    typer.echo(f"page: {folder / WORST_PAGE}")
 
 
 @app.command()

@@ -51,6 +51,11 @@ class Head:
         """What its labels are called without it: ``red`` for ``colour=red``."""
         return tuple(label.removeprefix(f"{self.name}=") for label in self.labels)
 
+    @property
+    def by_short(self) -> dict[str, str]:
+        """Its labels by their short names."""
+        return dict(zip(self.short, self.labels, strict=True))
+
 
 @dataclass(frozen=True, eq=False)
 class ImageSet:

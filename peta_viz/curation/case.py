@@ -245,9 +245,8 @@ class Case:
         """Return the label of a class, and yes; the same again if there is no such head."""
         for head in self.heads:
             if head.name == name and head.kind == "exclusive":
-                classes = dict(zip(head.short, head.labels, strict=True))
-                if value in classes:
-                    return classes[value], YES
+                if value in head.by_short:
+                    return head.by_short[value], YES
                 words = f"{name} is one of {_some(head.short)}, but this is {shown(value)}"
                 raise InvalidDataError("the correction", [words])
         return name, value

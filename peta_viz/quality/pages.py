@@ -28,7 +28,7 @@ def write_worst(
     count: int = 1_000,
     shown: int = 100,
     told: Sequence[str] = (),
-) -> tuple[Path, Path]:
+) -> pd.DataFrame:
     """Write the labels that are most likely wrong as a CSV file, and the first ones as a page.
 
     Listed are those that are wrong with a probability of `LISTED` or more.
@@ -47,13 +47,12 @@ def write_worst(
 
     Returns
     -------
-    tuple of Path
-        The list and the page.
+    DataFrame
+        The list, as `LabelQuality.worst` returns it.
 
     """
-    table, page = Path(folder) / WORST_FILE, Path(folder) / WORST_PAGE
     worst = quality.worst(count, least=LISTED)
-    with atomic(table) as partial:
+    with atomic(Path(folder) / WORST_FILE) as partial:
         worst.to_csv(partial, index=False)
     cautions = quality.cautions if len(worst) else []
     write_text(Path(folder) / LABEL_NOTES_FILE, json.dumps(cautions))
@@ -86,8 +85,8 @@ def write_worst(
             ).html,
         )
     )
-    write_text(page, html)
-    return table, page
+    write_text(Path(folder) / WORST_PAGE, html)
+    return worst
 
 
 def _findings(quality: LabelQuality, worst: pd.DataFrame) -> list[dict[str, Any]]:

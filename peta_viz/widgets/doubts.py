@@ -233,9 +233,8 @@ def _as_labels(imageset: ImageSet, answers: pd.DataFrame) -> pd.DataFrame:
     found = []
     for one in answers[is_head].to_dict("records"):
         head = heads[one["label"]]
-        named = dict(zip(head.short, head.labels, strict=True))
         carried = [label for label in head.labels if labels[label].iloc[one["row"]]]
-        rather = named.get(one["suggested"])
+        rather = head.by_short.get(one["suggested"])
         if rather is None and one["suggested"]:
             words = f"{one['suggested']!r} is no class of {head.name!r}"
             raise InvalidDataError("the doubts", [words])

@@ -7,7 +7,13 @@ import pandas as pd
 import pytest
 
 from peta_viz.quality.pages import write_worst
-from peta_viz.quality.reading import keep_vectors, quality_of_run, read_worst
+from peta_viz.quality.reading import (
+    WORST_FILE,
+    WORST_PAGE,
+    keep_vectors,
+    quality_of_run,
+    read_worst,
+)
 from peta_viz.quality.scores import label_quality
 from peta_viz.report import read_notes
 from tests.quality.conftest import image_set, world
@@ -26,6 +32,11 @@ def quality(write_image):
     return label_quality(imageset.with_columns(path=paths), vectors)
 
 
+@pytest.fixture
+def page(tmp_path):
+    return tmp_path / WORST_PAGE
+
+
 def _text(page):
     return " ".join(page.read_text().split())
 
@@ -35,7 +46,7 @@ def listed(*cells, scores):
     return pd.DataFrame({"image_id": images, "label": labels, "score": scores})
 
 
-def test_what_is_listed_and_what_is_shown(quality, tmp_path):
+def test_what_is_listed_and_what_is_shown(quality, tmp_path, page):
     scores = quality.scores.copy()
     scores[:] = np.float32(0.95)  # surely enough right
     names = ["man", "hat", "bag"]  # of each image three answers
@@ -44,12 +55,12 @@ def test_what_is_listed_and_what_is_shown(quality, tmp_path):
     )
     # Near-copies contradict each other in the hat of the first image and in the dog of the second.
     quality = replace(quality, pairs=quality.pairs.head(0), scores=scores)
-    table, page = write_worst(quality, tmp_path, count=40, shown=3)
-    assert len(pd.read_csv(table)) == 30
+    write_worst(quality, tmp_path, count=40, shown=3)
+    assert len(pd.read_csv(tmp_path / WORST_FILE)) == 30
     assert "30 labels that are wrong with a probability of 10 % or more" in _text(page)
-    table, page = write_worst(quality, tmp_path, count=20, shown=3)
-    worst = quality.worst(20)
-    assert len(pd.read_csv(table)) == 20
+    worst = write_worst(quality, tmp_path, count=20, shown=3)
+    pd.testing.assert_frame_equal(worst, quality.worst(20))
+    assert len(pd.read_csv(tmp_path / WORST_FILE)) == 20
     text = page.read_text()
     assert text.count('class="finding"') == worst.head(3)["image_id"].nunique()
     assert "20 labels that are most likely wrong" in _text(page)
@@ -60,12 +71,12 @@ def test_what_is_listed_and_what_is_shown(quality, tmp_path):
     write_worst(quality, tmp_path, count=2, shown=3)
     assert "the first 2 are below" in page.read_text()
     scores[:] = np.float32(0.95)
-    table, page = write_worst(replace(quality, scores=scores), tmp_path)
-    assert pd.read_csv(table).empty
+    write_worst(replace(quality, scores=scores), tmp_path)
+    assert pd.read_csv(tmp_path / WORST_FILE).empty
     assert "How many are truly wrong" not in page.read_text()
 
 
-def test_an_image_stands_beside_its_likeliest_copies(quality, tmp_path):
+def test_an_image_stands_beside_its_likeliest_copies(quality, tmp_path, page):
     scores = quality.scores.copy()
     scores[:] = np.float32(0.99)
     scores.loc["i0", ["hat", "dog"]] = np.float32(0.01)
@@ -74,7 +85,7 @@ def test_an_image_stands_beside_its_likeliest_copies(quality, tmp_path):
         pairs.loc[(pairs["first"] == 0) & (pairs["second"] == second), "same"] = np.float32(same)
     shown = replace(quality, scores=scores, pairs=pairs)
     assert shown.copies_of(0).tolist() == [2, 3, 1]
-    _, page = write_worst(shown, tmp_path, shown=2)
+    write_worst(shown, tmp_path, shown=2)
     text = page.read_text()
     assert text.count('class="finding"') == 1
     assert text.count('height="160"') == 1
@@ -91,14 +102,14 @@ def test_an_image_stands_beside_its_likeliest_copies(quality, tmp_path):
     assert places == sorted(places)
 
 
-def test_components_of_several_things_are_shown_in_parts(quality, tmp_path):
+def test_components_of_several_things_are_shown_in_parts(quality, tmp_path, page):
     components = quality.components.assign(different=np.float32(0.1))
     components.loc[[3, 5], "different"] = np.float32([0.6, 0.9])
     components.loc[7, "different"] = np.float32(0.5)
     images = quality.images.assign(part=0)
     images.iloc[[12, 15], images.columns.get_loc("part")] = 1
     images.iloc[20, images.columns.get_loc("part")] = 1
-    _, page = write_worst(replace(quality, components=components, images=images), tmp_path)
+    write_worst(replace(quality, components=components, images=images), tmp_path)
     text = page.read_text()
     assert "2 components likely hold images of different things" in " ".join(text.split())
     apart = text[text.index("Different things?") :]
@@ -108,14 +119,14 @@ def test_components_of_several_things_are_shown_in_parts(quality, tmp_path):
     assert "i28" not in apart
 
 
-def test_components_that_contradict_themselves_are_shown_with_those(quality, tmp_path):
-    _, page = write_worst(quality, tmp_path)
+def test_components_that_contradict_themselves_are_shown_with_those(quality, tmp_path, page):
+    write_worst(quality, tmp_path)
     assert "There is none.</p>" in _text(page).partition("Different things?")[2]
     labels = quality.imageset.labels.copy()
     labels.loc[["i20", "i21"], "dog"] ^= True
     split = replace(quality, imageset=quality.imageset.with_labels(labels, quality.imageset.known))
     assert split.contradicting.tolist() == [5]
-    _, page = write_worst(split, tmp_path)
+    write_worst(split, tmp_path)
     apart = _text(page).partition("Different things?")[2]
     assert "In 1 component several images contradict several others" in apart
     assert "component 5" in apart
@@ -158,7 +169,7 @@ def test_vectors_are_kept_for_a_run(quality, tmp_path):
     assert read_worst(tmp_path) is None
 
 
-def test_what_is_doubted_of_a_class_is_one_line(quality, tmp_path):
+def test_what_is_doubted_of_a_class_is_one_line(quality, tmp_path, page):
     labels = quality.imageset.labels
     (has,) = [colour for colour in ("red", "blue", "green") if labels.loc["i0", colour]]
     rather, never = (colour for colour in ("red", "blue", "green") if colour != has)
@@ -171,7 +182,7 @@ def test_what_is_doubted_of_a_class_is_one_line(quality, tmp_path):
         scores[:] = np.float32(0.95)
         for colour, probability in wrong.items():
             scores.loc["i0", colour] = np.float32(1 - probability)
-        _, page = write_worst(replace(quality, scores=scores), tmp_path)
+        write_worst(replace(quality, scores=scores), tmp_path)
         text = _text(page)
         assert text.count('class="turn"') == 1
         assert f'<span class="label">colour</span> <span class="turn">{words}</span>' in text
@@ -180,5 +191,5 @@ def test_what_is_doubted_of_a_class_is_one_line(quality, tmp_path):
     assert read_notes(tmp_path) == []
     # What is no class stays a label of its own.
     scores.loc["i0", ["hat", "bag"]] = np.float32(0.01)
-    _, page = write_worst(replace(quality, scores=scores), tmp_path)
+    write_worst(replace(quality, scores=scores), tmp_path)
     assert _text(page).count('class="turn"') == 3
