@@ -1,5 +1,6 @@
 import os
 import signal
+import subprocess
 import sys
 from pathlib import Path
 
@@ -150,6 +151,37 @@ def test_what_is_missing_is_told(imageset, networks, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(MissingPartError, match=r"pip install 'peta-viz\[ray\]'"):
         find_pairs_ray(imageset, networks[0], tmp_path)
+
+
+LISTENING = """
+import psutil
+from peta_viz.distributed.engine import _connected, _import_ray
+from peta_viz.errors import PetaVizError
+
+ray = _import_ray(alone=True)
+for trial in range(3):  # it gives its processes half a minute, too short on a busy machine
+    try:
+        with _connected(ray, None):
+            assert ray.get(ray.remote(lambda: 42).remote()) == 42
+            me = psutil.Process()
+            for process in [me, *me.children(recursive=True)]:
+                for one in process.net_connections("inet"):
+                    if one.status in (psutil.CONN_LISTEN, psutil.CONN_NONE):
+                        print(process.name(), one.laddr.ip)
+        break
+    except PetaVizError:
+        if trial == 2:
+            raise
+"""
+
+
+def test_ray_that_we_start_listens_on_this_machine_alone():
+    done = subprocess.run(
+        [sys.executable, "-c", LISTENING], check=True, capture_output=True, text=True
+    )
+    found = [line.split() for line in done.stdout.splitlines()]
+    assert {"raylet", "gcs_server"} <= {name for name, _ in found}
+    assert {address.removeprefix("::ffff:") for _, address in found} == {"127.0.0.1"}
 
 
 def test_peta_is_the_same_partition(cluster, peta_root, peta_reid, tmp_path):
