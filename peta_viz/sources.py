@@ -1,6 +1,8 @@
 """Where images and labels come from: a PETA release, folders by class, or the user's own table."""
 
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -16,6 +18,14 @@ from peta_viz.peta import is_release, peta_summary, read_peta
 from peta_viz.tables import in_words, meant, read_rows, resolve_paths
 from peta_viz.words import counted, first_of
 
+_NAMES = {
+    "path": "path_column",
+    "labels": "label_columns",
+    "classes": "class_columns",
+    "person_id": "person_column",
+    "subset": "subset_column",
+    "root": "images_root",
+}
 _SIDES = {"train", "training", "val", "valid", "validation", "dev", "test", "testing"}
 
 
@@ -63,20 +73,31 @@ def read_images(
         imageset = read_folder(root)
         return imageset, peta_summary(root) if is_release(root) else _label_summary(imageset)
     assert table is not None
-    path_column, label_columns, class_columns = columns_of(
-        table, path_column, label_columns, class_columns, (person_column, subset_column)
-    )
-    imageset = ImageSet.from_frame(
-        read_table(Path(table), [path_column, *class_columns, person_column, subset_column]),
-        path=path_column,
-        labels=label_columns,
-        classes=class_columns,
-        person_id=person_column,
-        subset=subset_column,
-        root=images_root or Path(table).parent,
-        missing=missing,
-    )
+    with _in_own_names():
+        path_column, label_columns, class_columns = columns_of(
+            table, path_column, label_columns, class_columns, (person_column, subset_column)
+        )
+        imageset = ImageSet.from_frame(
+            read_table(Path(table), [path_column, *class_columns, person_column, subset_column]),
+            path=path_column,
+            labels=label_columns,
+            classes=class_columns,
+            person_id=person_column,
+            subset=subset_column,
+            root=images_root or Path(table).parent,
+            missing=missing,
+        )
     return imageset, _label_summary(imageset)
+
+
+@contextmanager
+def _in_own_names() -> Iterator[None]:
+    """Say what is wrong with a table in the names of the parameters of `read_images`."""
+    try:
+        yield
+    except InvalidDataError as error:
+        own = [re.sub(r"\b(\w+)=…", lambda at: f"{_NAMES[at[1]]}=…", one) for one in error.problems]
+        raise InvalidDataError(error.what, own) from error
 
 
 def _label_summary(imageset: ImageSet) -> pd.DataFrame:

@@ -96,6 +96,18 @@ def test_images_of_a_folder_or_a_table(table):
     assert moved.paths[0] == str(folder / "pictures" / "pictures" / "0.png")
 
 
+def test_mistakes_in_a_table_are_told_in_the_names_of_the_parameters(table):
+    for given, told in (
+        ({"path_column": "fille"}, r"path_column=…: there is no column 'fille'"),
+        ({"label_columns": ["cta"]}, r"label_columns=…: there is no column 'cta'"),
+        ({"class_columns": ["hta"]}, r"class_columns=…: there is no column 'hta'"),
+        ({"person_column": "how"}, r"person_column=…: there is no column 'how'"),
+    ):
+        own = {"path_column": "file", "class_columns": ["hat"], "missing": "unknown"} | given
+        with pytest.raises(InvalidDataError, match=told):
+            read_images(table=str(table), **own)
+
+
 def test_mistakes_in_a_table_to_predict_are_told(table):
     with pytest.raises(
         InvalidDataError, match=r"'fille' \(did you mean 'file'\?\); the columns are"
