@@ -10,6 +10,7 @@ import numpy as np
 from peta_viz.imageset import Head, ImageSet
 from peta_viz.quality.context import Floats, Mask, Rows
 
+_BY_CONTEXT = "its other labels and looks make"
 LISTED = 0.1  # answers that are less likely wrong are in no list that is written
 
 
@@ -91,7 +92,7 @@ class Question:
             suggested = "no" if own[0] else "yes"
             words = [_having(int(copies.sum()), len(copies))] if len(copies) else []
             if needs_context:
-                words.append(f"{expected[0]:.0%} of images with such labels and looks have it")
+                words.append(f"{_BY_CONTEXT} it {_percent(expected[0])} likely")
         else:
             likely = np.where(own, right, 1 - right)
             likely[np.isnan(right) | (own & (own.sum() == 1))] = 0
@@ -101,8 +102,9 @@ class Question:
             words += self._not_one(own, right)
             if not words or (len(copies) and needs_context):
                 told = [*np.flatnonzero(own), *([best] if suggested and not own[best] else [])]
-                shares = " and ".join(f"{expected[at]:.0%} are {self.classes[at]}" for at in told)
-                words.append(f"of images with such labels and looks {shares}")
+                shares = expected / expected.sum()  # each was expected by itself
+                each = " and ".join(f"{self.classes[at]} {_percent(shares[at])}" for at in told)
+                words.append(f"{_BY_CONTEXT} {each} likely")
         if len(copies) == 1 and not agreeing:
             words[0] += " (one of the two is wrong, or they show different things)"
         head = self.head.name if self.head else ""
@@ -181,3 +183,11 @@ def _having(yes: int, count: int) -> str:
     if yes in {0, count}:
         return f"{'all' if yes else 'none'} of {count} near-copies have it"
     return f"{yes} of {count} near-copies have it"
+
+
+def _percent(share: float) -> str:
+    """Return an estimate in words that do not make it sure."""
+    least = 0.01
+    if share < least:
+        return "less than 1%"
+    return "more than 99%" if share > 1 - least else f"{share:.0%}"

@@ -15,6 +15,7 @@ Rows = np.ndarray[Any, np.dtype[np.int64]]
 
 _LEAST = 1e-4  # no probability is nearer to 0 or 1
 _FARTHEST = 4.0  # from the mean, in spreads
+_FREEDOM = 3.0  # of the slope of a curve: with it a few dozen things make none steep
 _CURVE_ROWS = 20_000  # enough for a curve of two numbers
 
 
@@ -165,7 +166,7 @@ def _curves(linear: Wide, labels: Mask, known: Mask) -> Wide:
             rows = rows[:: len(rows) // _CURVE_ROWS]
         carried = labels[rows, number]
         if carried.any() and not carried.all():
-            found = LogisticRegression(C=100).fit(linear[rows, [number]][:, None], carried)
+            found = LogisticRegression(C=_FREEDOM).fit(linear[rows, [number]][:, None], carried)
             curves[:, number] = found.intercept_[0], found.coef_[0, 0]
         else:
             share = (carried.sum() + 0.5) / (len(rows) + 1)

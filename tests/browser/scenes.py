@@ -92,7 +92,7 @@ def doubts_of(imageset, reason="none of 3 near-copies have it"):
         (2, "coat", 0.9, "it is likely right"),
         (40, "coat", 0.45, reason),
         *(
-            (row, "bag", 0.4, "12% of images with such labels and looks have it")
+            (row, "bag", 0.4, "its other labels and looks make it 12% likely")
             for row in range(14)
         ),
     ]

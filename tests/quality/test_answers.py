@@ -10,9 +10,9 @@ from peta_viz.quality.answers import Question, Questions
 from peta_viz.quality.scores import label_quality
 from tests.quality.conftest import HEADS, LABELS, image_set, world
 
-CONTEXT = "10% of images with such labels and looks have it"
+CONTEXT = "its other labels and looks make it 10% likely"
 EITHER = "(one of the two is wrong, or they show different things)"
-SHARES = "of images with such labels and looks 10% are red and 20% are blue"
+SHARES = "its other labels and looks make red 17% and blue 33% likely"
 HAT = Question(["hat"], [5], HEADS[2])
 COLOUR = Question(
     ["colour=red", "colour=blue", "colour=green"],
@@ -37,13 +37,22 @@ def answer(question, own, right, copies=(), expected=(0.1, 0.2, 0.3)):
         ([0, 1], f"1 of 2 near-copies have it; {CONTEXT}"),
         (
             [0],
-            "its only near-copy does not have it; 10% of images with such labels and looks have it",
+            f"its only near-copy does not have it; {CONTEXT}",
         ),
         ([], CONTEXT),
     ],
 )
 def test_a_label_is_yes_or_no(copies, reason):
     assert answer(HAT, [0], [0.2], copies) == ("things", "hat", "no", "yes", reason)
+
+
+@pytest.mark.parametrize(
+    ("share", "told"),
+    [(0.0001, "less than 1%"), (0.0149, "1%"), (0.985, "98%"), (0.99999, "more than 99%")],
+)
+def test_no_estimate_is_told_as_sure(share, told):
+    found = answer(HAT, [0], [0.2], expected=[share])
+    assert found.reason == f"its other labels and looks make it {told} likely"
 
 
 def test_a_label_that_is_there_rather_is_not():
@@ -93,7 +102,7 @@ def test_a_label_that_is_there_rather_is_not():
         ([1, 1, 0], [0.2, 0.3, 0.1], [], "red, blue", "green", "it has several answers"),
         (
             *([0, 0, 0], [np.nan, 0.3, 0.6], [], "none", "blue"),
-            "of images with such labels and looks 20% are blue",
+            "its other labels and looks make blue 33% likely",
         ),
     ],
 )

@@ -161,3 +161,17 @@ def test_curves_of_very_many_images_are_those_of_a_part(images, monkeypatch):
         expected.mean(axis=0),
         atol=0.05,
     )
+
+
+def test_a_few_dozen_things_make_nobody_sure():
+    surest = []
+    for count in (40, 2_000):
+        rng = np.random.default_rng(0)
+        labels = np.arange(count)[:, None] % 4 < 2
+        features = (labels + rng.normal(scale=0.2, size=(count, 1))).astype(np.float32)
+        half, known = np.arange(count) % 2 == 0, np.ones((count, 1), dtype=bool)
+        context = Context.fit(labels, known, features, half, [])
+        expected = context.expect(labels, known, features, half)[0]
+        assert ((expected > 0.5) == labels).mean() > 0.95
+        surest.append(expected.max())
+    assert surest[0] < 0.998 < 0.9995 < surest[1]

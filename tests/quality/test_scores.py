@@ -361,7 +361,7 @@ def test_the_context_is_told_where_no_copy_is():
     quality = label_quality(image_set(labels, np.arange(300)))
     line = quality.worst(10**6).query("head == 'things'").iloc[0]
     likely = quality.expected.loc[line["image_id"], line["label"]]
-    assert line["reason"] == f"{likely:.0%} of images with such labels and looks have it"
+    assert line["reason"] == f"its other labels and looks make it {likely:.0%} likely"
 
 
 def test_where_several_contradict_the_others_it_is_asked_whether_they_show_the_same():
@@ -396,7 +396,7 @@ def test_the_expectation_is_that_of_the_context_which_doubts_more(planted):
     quality = label_quality(alone, vectors)
     carried = imageset.labels.to_numpy()
     scores, expected = quality.scores.to_numpy(), quality.expected.to_numpy()
-    doubted = scores < 0.2
+    doubted = scores < EVEN
     assert doubted.any()
     # What is likely wrong is not expected: no reason speaks against its doubt.
     assert (np.where(carried, expected, 1 - expected)[doubted] < 0.5).all()
