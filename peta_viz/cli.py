@@ -369,6 +369,7 @@ def audit(
         is_guessed,
         read_source,
         told,
+        told_of_decisions,
         unreadable,
     )
     from peta_viz.quality.pages import write_worst  # noqa: PLC0415
@@ -421,6 +422,8 @@ def audit(
         for first, wrong in quality.expect_wrong(worst)[["first", "wrong"]].to_numpy():
             many = counted(int(first), "doubted label")
             typer.echo(f"of the first {many} about {wrong:.0f} are wrong")
+    for words in told_of_decisions(folder):
+        typer.echo(words)
     typer.echo(f"list: {folder / WORST_FILE}")
     typer.echo(f"page: {folder / WORST_PAGE}")
 
@@ -459,6 +462,8 @@ def lab(
 ) -> None:
     """Open the notebooks in JupyterLab; those that are not in FOLDER/notebooks are copied there.
 
+    The sample that they take by default is drawn into FOLDER/data/sample.
+
     The server listens on this machine only, asks nobody for news or updates, and needs the token
     that it prints.
     """
@@ -478,7 +483,7 @@ def lab(
         f"--ServerApp.port={port}",
         f"--ServerApp.open_browser={browser}",
         "--LabApp.default_url=/lab/tree/notebooks/tutorial.ipynb",
-        "--LabApp.news_url=",
+        "--LabApp.news_url=None",
         "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
         "--LabApp.extension_manager=readonly",
     ]

@@ -10,6 +10,10 @@ from peta_viz.errors import InvalidDataError
 from peta_viz.images import EXTENSIONS
 from peta_viz.tables import in_words, is_yes_no
 
+# Of a corrected table: what was decided about an image is no label of it.
+_MARKS = {"label_error", "model_mistake"}
+_DECIDED = {"component_id", "verdict", "note"}
+
 
 def fill_columns(
     frame: pd.DataFrame,
@@ -42,6 +46,8 @@ def fill_columns(
     files = _like_images(given)
     if not labels and not classes:
         taken = {path, *files, *others}
+        if set(frame.columns) >= _MARKS:
+            taken |= _MARKS | _DECIDED
         labels = [
             n
             for n in frame.columns

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 
 HEADLINE = "2 and more"
 ALIKE = 1e-3  # probabilities that differ by less are the same answer
+LEARNED_NOTHING = (
+    "A model answers all components alike: it has learned nothing yet, and these figures say "
+    "nothing; train longer (epochs)."
+)
 FEW = 10  # fewer components have no interval worth telling
 SIZES: Mapping[str, Callable[["pd.Series[int]"], "pd.Series[bool]"]] = {
     HEADLINE: lambda size: size >= 2,  # noqa: PLR2004
@@ -33,6 +37,22 @@ ALL = "all"
 SLICE = ("component_size", "image_size", "source")
 MEAN = "mean"
 Mask = np.ndarray[Any, np.dtype[np.bool_]]
+
+
+def answers_alike(predictions: pd.DataFrame) -> bool:
+    """Tell whether a model answers every component alike.
+
+    Parameters
+    ----------
+    predictions
+        `trained_on`, `seed`, `component_id`, `label` and `probability`, as `run_experiments`
+        returns them.
+
+    """
+    if len(predictions["component_id"].unique()) == 1:
+        return False
+    spread = predictions.groupby(["trained_on", "seed", "label"])["probability"].std()
+    return bool((spread.groupby(["trained_on", "seed"]).max() < ALIKE).any())
 
 
 @dataclass(frozen=True)

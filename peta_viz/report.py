@@ -11,7 +11,14 @@ from nbconvert import HTMLExporter
 
 from peta_viz.agreement import flag_words
 from peta_viz.errors import InvalidDataError
-from peta_viz.evaluation import ALIKE, FEW, choose, difference_words, headline_words, read_scores
+from peta_viz.evaluation import (
+    FEW,
+    answers_alike,
+    choose,
+    difference_words,
+    headline_words,
+    read_scores,
+)
 from peta_viz.files import is_file, write_text
 from peta_viz.imageset import ImageSet
 from peta_viz.markup import POLICY, templates
@@ -171,11 +178,8 @@ def _says_nothing(folder: Path) -> bool:
     file = folder / "predictions.parquet"
     if not is_file(file):
         return False
-    said = read_frame(file, columns=["trained_on", "seed", "label", "component_id", "probability"])
-    if len(said["component_id"].unique()) == 1:
-        return False
-    spread = said.groupby(["trained_on", "seed", "label"])["probability"].std()
-    return bool((spread.groupby(["trained_on", "seed"]).max() < ALIKE).any())
+    columns = ["trained_on", "seed", "label", "component_id", "probability"]
+    return answers_alike(read_frame(file, columns=columns))
 
 
 def read_notes(folder: str | Path) -> list[str]:

@@ -362,6 +362,8 @@ def find_images(
     if is_folder(source):
         files = list(map(str, _images_below(source)))
         return Found(files, files, None)
+    if not is_file(source):
+        raise InvalidDataError(str(source), ["there is no such file or folder"])
     frame = read_table(source, [path_column, component_column])
     path_column = path_column or next(iter(image_columns(frame)), "path")
     wanted = [name for name in (path_column, component_column) if name is not None]

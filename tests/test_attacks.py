@@ -128,6 +128,12 @@ def test_lab_listens_here_and_wants_its_token(served, tmp_path):
     assert _status(port, "/api/contents") == 403
     assert _status(port, "/api/kernels", Authorization="token wrong") == 403
     assert _status(port, "/api/status", Host="attacker.example") == 403
+    told = re.search(r"token=(\w+)", (tmp_path / "server.log").read_text())
+    assert told
+    address, token = f"http://127.0.0.1:{port}/lab", {"Authorization": f"token {told[1]}"}
+    with urllib.request.urlopen(urllib.request.Request(address, headers=token)) as answer:
+        page = answer.read().decode()
+    assert '"news": {"disabled": true}' in page  # else it asks whether it may fetch them
 
 
 def test_mlflow_listens_here_and_to_nobody_elses_name(served, tmp_path):

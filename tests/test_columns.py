@@ -18,3 +18,11 @@ def test_columns_of_words_for_yes_and_no_are_guessed_to_be_labels():
         fill_columns(bare)
     with pytest.raises(InvalidDataError, match="no column looks like image files: name it with"):
         fill_columns(frame[["hat"]])
+
+
+def test_what_was_decided_is_guessed_to_be_no_label():
+    frame = pd.DataFrame({"file": ["a.png", "b.png"] * 15, "hat": ["Yes", "no"] * 15})
+    decided = frame.assign(label_error=False, model_mistake=False, verdict=["good", "bad"] * 15)
+    assert fill_columns(decided) == ("file", ["hat"], [])
+    own = frame.assign(label_error=False, verdict=["good", "bad"] * 15)  # of another table
+    assert fill_columns(own) == ("file", ["hat", "label_error"], ["verdict"])

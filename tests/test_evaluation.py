@@ -9,6 +9,7 @@ from peta_viz.evaluation import (
     IMAGE_SIZES,
     SIZES,
     Slice,
+    answers_alike,
     choose,
     component_image_sizes,
     component_sources,
@@ -242,3 +243,27 @@ def test_scores_are_read_as_they_were_written(scores, tmp_path):
     written.loc[0, ["head", "label"]] = ["None", "NA"]
     written.to_csv(tmp_path / "scores.csv", index=False)
     pd.testing.assert_frame_equal(read_scores(tmp_path / "scores.csv"), written)
+
+
+def test_a_model_that_answers_all_components_alike_is_told():
+    rng = np.random.default_rng(0)
+    said = pd.DataFrame(
+        [
+            (state, seed, component, label)
+            for state in ("raw", "cleaned")
+            for seed in (0, 1)
+            for component in range(5)
+            for label in ("hat", "bag")
+        ],
+        columns=["trained_on", "seed", "component_id", "label"],
+    ).assign(probability=rng.random(40).astype("float32"))
+    assert not answers_alike(said)
+    one = (said["trained_on"] == "raw") & (said["seed"] == 1)
+    hat = said["label"] == "hat"
+    said.loc[one & hat, "probability"] = np.float32(0.3)  # of bags it still says something
+    assert not answers_alike(said)
+    said.loc[one & ~hat, "probability"] = np.float32(0.7)
+    assert answers_alike(said)
+    said.loc[one & ~hat, "probability"] += np.arange(5, dtype="float32") / 10_000
+    assert answers_alike(said)
+    assert not answers_alike(said[said["component_id"] == 1])  # one component tells nothing

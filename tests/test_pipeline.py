@@ -18,7 +18,7 @@ from peta_viz.curation.acts import Ledger
 from peta_viz.curation.case import Case
 from peta_viz.curation.log import DecisionLog
 from peta_viz.errors import BusyError, DiskError, InvalidDataError, StageError
-from peta_viz.evaluation import headline, read_scores
+from peta_viz.evaluation import LEARNED_NOTHING, headline, read_scores
 from peta_viz.files import alone
 from peta_viz.imageset import ImageSet
 from peta_viz.peta import read_peta
@@ -71,6 +71,12 @@ def test_the_page_of_decisions_says_what_there_is_not_yet_and_what_to_decide(run
         assert words in page
     assert page.count('class="pvs-component"') == 6
     assert "data:image/jpeg" in page
+
+
+def test_the_report_of_experiments_warns_where_the_front_page_does(run_folder):
+    report = (run_folder / "reports" / "04_experiments.html").read_text()
+    front = (run_folder / "index.html").read_text()
+    assert (LEARNED_NOTHING in report) is ("A model answers all components alike" in front)
 
 
 def test_train_and_validation_share_no_unit(run_folder):

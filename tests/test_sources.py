@@ -113,14 +113,16 @@ def test_mistakes_in_a_table_to_predict_are_told(table):
         InvalidDataError, match=r"'fille' \(did you mean 'file'\?\); the columns are"
     ):
         find_images(table, path_column="fille")
+    table.with_suffix(".xlsx").touch()
     with pytest.raises(InvalidDataError, match=r"save it as CSV \(UTF-8, commas\)"):
         find_images(table.with_suffix(".xlsx"))
     assert find_images(table) == find_images(table, path_column="file")  # it looks like files
     pd.DataFrame({"cat": [1, 0]}).to_csv(table.with_name("u.csv"), index=False)
     with pytest.raises(InvalidDataError, match=r"no column 'path'; the columns are 'cat'"):
         find_images(table.with_name("u.csv"))
-    with pytest.raises(InvalidDataError, match="there is no such file"):
-        find_images(table.with_name("gone.csv"))
+    for gone in ("gone.csv", "gone"):
+        with pytest.raises(InvalidDataError, match="there is no such file or folder"):
+            find_images(table.with_name(gone))
     pd.DataFrame({"path": ["../a.png", None]}).to_csv(table.with_name("u.csv"), index=False)
     with pytest.raises(InvalidDataError, match="column 'path' is empty in 1 row"):
         find_images(table.with_name("u.csv"))

@@ -9,14 +9,15 @@ import pandas as pd
 from peta_viz.agreement import component_ids, measure_components
 from peta_viz.columns import fill_columns, guessed_words
 from peta_viz.components import check_threshold, default_threshold, find_pairs, link
-from peta_viz.curation.reading import LOG_FILE
+from peta_viz.curation.reading import LOG_FILE, decisions_of_run
 from peta_viz.embedding import embed
 from peta_viz.errors import InvalidDataError
 from peta_viz.files import atomic, is_file, name_of, refuse_file
 from peta_viz.imageset import ImageSet
 from peta_viz.origin import Origin
 from peta_viz.parquet import read_frame
-from peta_viz.quality.reading import keep_vectors, quality_of_run
+from peta_viz.quality.pages import write_worst
+from peta_viz.quality.reading import WORST_PAGE, keep_vectors, quality_of_run
 from peta_viz.quality.scores import EVEN, LabelQuality
 from peta_viz.sources import (
     lookalike_notes,
@@ -51,8 +52,9 @@ def audit(
         A table with one row per image (or its file), an image set, a folder as for `read_folder`,
         or the folder of a run.
     folder
-        Where components, scores and decisions are kept; by default ``audit/`` and the name of the
-        table's file or of the folder, ``audit/table`` for a frame, and the run folder itself.
+        Where components, decisions and the list of likely wrong labels are kept; by default
+        ``audit/`` and the name of the table's file or of the folder, ``audit/table`` for a frame,
+        and the run folder itself.
         Images that were grouped there before are grouped again; decisions stay.
     groups
         How many groups.
@@ -84,12 +86,22 @@ def audit(
         if is_guessed(data, labels, classes):
             *own, others = columns_in(found)
             lines.append(guessed_words("labels={}, classes={}".format(*own), others))
-        lines.append(f"components, scores and decisions are kept in {folder}")
+        said = len(lines)
         print(*lines, sep="\n")  # noqa: T201 - a person looks
-        group(found, folder, reid=reid, threshold=threshold)
+        used = group(found, folder, reid=reid, threshold=threshold)
     quality = quality_of_run(folder)
     if found is not None:
-        print(*unreadable(quality.imageset), *quality.cautions, sep="\n")  # noqa: T201
+        lines += unreadable(quality.imageset)
+        lines.append(f"images more similar than {used:g} (threshold=…) are near-copies")
+        write_worst(quality, folder, told=lines)
+        print(  # noqa: T201
+            *lines[said:],
+            *quality.cautions,
+            *told_of_decisions(folder),
+            f"components, decisions and the list of likely wrong labels are kept in {folder}; "
+            f"the list with pictures: {Path(folder) / WORST_PAGE}",
+            sep="\n",
+        )
     return Curator(
         quality.imageset,
         Path(folder) / LOG_FILE,
@@ -130,7 +142,8 @@ def group(
     Raises
     ------
     InvalidDataError
-        If the folder holds other images, and none of these, or `threshold` is out of range.
+        If the folder holds other images, and none of these, or decisions about others; or if
+        `threshold` is out of range.
 
     """
     folder = Path(folder)
@@ -166,10 +179,27 @@ def _refuse_others(folder: Path, imageset: ImageSet) -> None:
     file = folder / "images.parquet"
     if not is_file(file):
         return
+    ids = imageset.images.index
     there = ImageSet.from_parquet(folder).images.index
-    if len(there) and not there.isin(imageset.images.index).any():
+    if len(there) and not there.isin(ids).any():
         words = f"it holds {counted(len(there), 'other image')}: name another folder with folder=…"
         raise InvalidDataError(str(folder), [words])
+    entries = decisions_of_run(folder).entries
+    decided = {change.cell.image_id for entry in entries for change in entry.act.changes}
+    lost = sorted(decided.difference(ids))
+    if lost:
+        words = (
+            f"the decisions in it are about {counted(len(lost), 'image')} that are not in this "
+            f"data, such as {lost[0]}: name another folder with folder=…"
+        )
+        raise InvalidDataError(str(folder), [words])
+
+
+def told_of_decisions(folder: str | Path) -> list[str]:
+    """Say, in lines, that the list is not of what people decided."""
+    if not decisions_of_run(folder).entries:
+        return []
+    return [f"the labels are judged as they came, not as {Path(folder) / LOG_FILE} has them"]
 
 
 def is_guessed(

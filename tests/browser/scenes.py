@@ -91,10 +91,7 @@ def doubts_of(imageset, reason="none of 3 near-copies have it"):
         (3, "hat", 0.2, "2 of 13 near-copies have it"),
         (2, "coat", 0.9, "it is likely right"),
         (40, "coat", 0.45, reason),
-        *(
-            (row, "bag", 0.4, "its other labels and looks make it 12% likely")
-            for row in range(14)
-        ),
+        *((row, "bag", 0.4, "its other labels and looks make it 12% likely") for row in range(14)),
     ]
     carried = [bool(labels[label].iloc[row]) for row, label, *_ in rows]
     own = pd.DataFrame(

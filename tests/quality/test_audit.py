@@ -11,7 +11,10 @@ from typer.testing import CliRunner
 import peta_viz
 from peta_viz.cli import app
 from peta_viz.components import MeltedWarning
+from peta_viz.curation.acts import Ledger
+from peta_viz.curation.case import Case
 from peta_viz.curation.log import DecisionLog
+from peta_viz.curation.reading import LOG_FILE
 from peta_viz.errors import InvalidDataError
 from peta_viz.imageset import ImageSet
 from peta_viz.quality.answers import LISTED
@@ -24,7 +27,7 @@ from peta_viz.quality.audit import (
     worst_groups,
 )
 from peta_viz.quality.pages import write_worst
-from peta_viz.quality.reading import quality_of_run, read_worst
+from peta_viz.quality.reading import WORST_PAGE, quality_of_run, read_worst
 from peta_viz.quality.scores import label_quality
 from tests.conftest import run_cli
 from tests.quality.conftest import image_set, world
@@ -159,7 +162,14 @@ def test_in_python_it_says_what_it_took_the_columns_for(table, tmp_path, capsys)
     said = capsys.readouterr().out
     assert "guessed" not in said
     assert "not taken" not in said
-    assert f"decisions are kept in {tmp_path / 'out'}\n" in said
+    out = tmp_path / "out"
+    assert f"kept in {out}; the list with pictures: {out / WORST_PAGE}\n" in said
+    assert "images more similar than 0.96 (threshold=…) are near-copies" in said
+    assert "images more similar than 0.96" in (out / WORST_PAGE).read_text()
+    pd.testing.assert_frame_equal(
+        read_worst(out), quality_of_run(out).worst(1000, least=LISTED), check_dtype=False
+    )
+    assert "not as" not in said
     assert "not known" not in said
     assert not is_guessed(tmp_path, None, None)  # a PETA release has no columns
     assert is_guessed(table, None, None)
@@ -210,6 +220,24 @@ def test_a_folder_of_other_images_is_refused(table, tmp_path):
     assert (out / "pairs.parquet").read_bytes() == before
     peta_viz.audit(table, folder=out, root=tmp_path).close()  # some are the same
     assert len(quality_of_run(out).imageset) == len(table)
+
+
+def test_decisions_about_other_images_are_not_left_alone(table, tmp_path):
+    out = tmp_path / "out"
+    peta_viz.audit(table, folder=out, root=tmp_path).close()
+    imageset, log = ImageSet.from_parquet(out), DecisionLog(out / LOG_FILE)
+    last = imageset.images.index[-1]
+    component = imageset.images.loc[last, "component_id"]
+    rows = np.flatnonzero(imageset.images["component_id"] == component)
+    value = "no" if imageset.labels.loc[last, "hat"] else "yes"
+    log.write(Case.of(imageset, Ledger(), component, rows).relabel("hat", value, [last]), "Ada")
+    before = (out / "images.parquet").read_bytes()
+    with pytest.raises(InvalidDataError, match=f"are about 1 image that are not .* {last}: name"):
+        peta_viz.audit(table.head(20), folder=out, root=tmp_path)
+    assert (out / "images.parquet").read_bytes() == before
+    table.to_csv(tmp_path / "own.csv", index=False)
+    done = run_cli("audit", tmp_path / "own.csv", "--out", out)
+    assert f"judged as they came, not as {out / LOG_FILE} has them" in done.stdout
 
 
 def test_a_threshold_out_of_range_leaves_no_folder(table, tmp_path):
