@@ -321,8 +321,10 @@ def audit(
             help="Where to write. Default: audit/ and the table's name, or the run folder."
         ),
     ] = None,
-    count: Annotated[int, typer.Option(help="How many labels are listed at most.")] = 1_000,
-    shown: Annotated[int, typer.Option(help="How many of them are shown with pictures.")] = 100,
+    count: Annotated[int, typer.Option(min=1, help="How many labels are listed at most.")] = 1_000,
+    shown: Annotated[
+        int, typer.Option(min=0, help="How many of them are shown with pictures.")
+    ] = 100,
     path_column: Annotated[
         str | None, typer.Option(help="The table's column of image files. Default: guessed.")
     ] = None,
@@ -361,11 +363,12 @@ def audit(
     """
     from peta_viz.components import MeltedWarning  # noqa: PLC0415
     from peta_viz.files import refuse_file  # noqa: PLC0415
-    from peta_viz.quality.answers import LISTED  # noqa: PLC0415
     from peta_viz.quality.audit import (  # noqa: PLC0415
         columns_in,
         default_folder,
+        found_words,
         group,
+        grouped_words,
         is_guessed,
         read_source,
         told,
@@ -400,30 +403,14 @@ def audit(
             quality = quality_of_run(folder)
             lost = unreadable(quality.imageset)
             typer.echo("".join(f"{line}\n" for line in lost), err=True, nl=False)
-            told_of = [f"images more similar than {used:g} (--threshold) are near-copies"]
-            told_of += [
-                f"warning: {one.message}" for one in caught if one.category is MeltedWarning
-            ]
+            melted = [str(one.message) for one in caught if one.category is MeltedWarning]
+            told_of = [words.replace("threshold=", "--threshold ") for words in melted]
+            told_of = [f"warning: {words}" for words in told_of]
+            told_of += grouped_words(quality, used, "--threshold")
             typer.echo("\n".join(told_of))
             lines += [*lost, *told_of]
-    sizes = quality.components["size"]
-    several = sizes[sizes > 1]
-    typer.echo(
-        f"{counted(len(several), 'component')} of two and more images, with "
-        f"{counted(int(several.sum()), 'image')}, the largest of {sizes.max()}; "
-        f"{counted(int((sizes == 1).sum()), 'image')} like no other"
-    )
     worst = write_worst(quality, folder, count=count, shown=shown, told=lines)
-    if worst.empty:
-        typer.echo(f"no label is wrong with a probability of {LISTED:.0%} or more")
-    else:
-        for words in quality.cautions:
-            typer.echo(words)
-        for first, wrong in quality.expect_wrong(worst)[["first", "wrong"]].to_numpy():
-            many = counted(int(first), "doubted label")
-            typer.echo(f"of the first {many} about {wrong:.0f} are wrong")
-    for words in told_of_decisions(folder):
-        typer.echo(words)
+    typer.echo("\n".join([*found_words(quality, worst), *told_of_decisions(folder)]))
     typer.echo(f"list: {folder / WORST_FILE}")
     typer.echo(f"page: {folder / WORST_PAGE}")
 
@@ -487,6 +474,9 @@ def lab(
         "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
         "--LabApp.extension_manager=readonly",
     ]
+    # Lab asks whether it may fetch news unless its settings say no.
+    settings = [str(Path(__file__).parent / "jupyter"), os.environ.get("JUPYTER_CONFIG_PATH", "")]
+    os.environ["JUPYTER_CONFIG_PATH"] = os.pathsep.join(filter(None, settings))
     if hasattr(os, "geteuid") and os.geteuid() == 0:  # as in a container, where there is no other
         command.append("--ServerApp.allow_root=True")
     os.execv(sys.executable, command)  # noqa: S606 - the arguments are ours

@@ -26,6 +26,7 @@ _NAMES = {
     "subset": "subset_column",
     "root": "images_root",
 }
+_SEVERAL = 30  # images: of fewer a class may well be there once
 _SIDES = {"train", "training", "val", "valid", "validation", "dev", "test", "testing"}
 
 
@@ -235,14 +236,21 @@ def _refuse_if_none_opens(files: Sequence[str], start: str) -> None:
         raise _none_can_be_read(files, header_problem(files[0]), start)
 
 
-def lookalike_notes(imageset: ImageSet) -> list[str]:
-    """Say which labels of a head are likely one label, written in several ways."""
-    return [
+def class_notes(imageset: ImageSet) -> list[str]:
+    """Say which classes of a head are likely one, written in several ways, and which a slip."""
+    notes = [
         f"{head.name}: {', '.join(map(repr, names))} differ in case, blanks or hyphens only: "
         "write them the same in the table if they mean the same"
         for head in imageset.heads
         for names in lookalikes(head.short)
     ]
+    for head in imageset.heads if len(imageset) >= _SEVERAL else ():
+        counts = imageset.labels[list(head.labels)].sum().to_numpy()
+        once = [repr(name) for name, count in zip(head.short, counts, strict=True) if count == 1]
+        if head.kind == "exclusive" and 0 < len(once) < len(counts) / 2:
+            words = "occurs only once: is it a slip?" if len(once) == 1 else "occur only once each"
+            notes.append(f"{head.name}: {first_of(once)} {words}")
+    return notes
 
 
 def refuse_unreadable(imageset: ImageSet, otherwise: str) -> None:

@@ -100,7 +100,8 @@ def read_rows(
     ids = frame[id_column].astype("string").astype("str")
     files, outside = resolve_paths(frame[path].astype("str"), root)
     values, known, became, bad = _label_matrices(frame, labels, classes)
-    problems += id_problems(ids, f"column {id_column!r}")
+    of_what = "" if image_id else ", of image files,"
+    problems += id_problems(ids, f"column {id_column!r}{of_what}")
     problems += [f"path {name!r} leads out of the folder {root}" for name in outside]
     problems += bad
     if missing == "error" and not known.to_numpy().all():

@@ -3,6 +3,7 @@
 Those on one module alone are beside its other tests; docs/trust.md names all of them.
 """
 
+import json
 import os
 import re
 import socket
@@ -130,10 +131,13 @@ def test_lab_listens_here_and_wants_its_token(served, tmp_path):
     assert _status(port, "/api/status", Host="attacker.example") == 403
     told = re.search(r"token=(\w+)", (tmp_path / "server.log").read_text())
     assert told
-    address, token = f"http://127.0.0.1:{port}/lab", {"Authorization": f"token {told[1]}"}
-    with urllib.request.urlopen(urllib.request.Request(address, headers=token)) as answer:
-        page = answer.read().decode()
-    assert '"news": {"disabled": true}' in page  # else it asks whether it may fetch them
+    plugin = "lab/api/settings/@jupyterlab/apputils-extension:notification"
+    token = {"Authorization": f"token {told[1]}"}
+    request = urllib.request.Request(f"http://127.0.0.1:{port}/{plugin}", headers=token)
+    with urllib.request.urlopen(request) as answer:
+        properties = json.load(answer)["schema"]["properties"]
+    assert properties["fetchNews"]["default"] == "false"  # by default it asks whether it may
+    assert properties["checkForUpdates"]["default"] is False
 
 
 def test_mlflow_listens_here_and_to_nobody_elses_name(served, tmp_path):

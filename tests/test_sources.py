@@ -5,8 +5,8 @@ from peta_viz.errors import InvalidDataError
 from peta_viz.imageset import Head
 from peta_viz.sources import (
     check_images,
+    class_notes,
     find_images,
-    lookalike_notes,
     read_folder,
     read_images,
     table_paths,
@@ -141,9 +141,30 @@ def test_classes_that_look_alike_are_told(table):
     frame = pd.read_csv(table).assign(hue=["Dark red", "dark-red", "blue"])
     frame.to_csv(table, index=False)
     imageset, _ = read_images(table=str(table), class_columns=["hue"])
-    (note,) = lookalike_notes(imageset)
+    (note,) = class_notes(imageset)
     assert note.startswith("hue: 'Dark red', 'dark-red' differ in case, blanks or hyphens only:")
-    assert not lookalike_notes(read_images(table=str(table))[0])
+    assert not class_notes(read_images(table=str(table))[0])
+
+
+def test_a_class_that_occurs_once_is_told(table, write_image):
+    hues = ["red", "blue"] * 15
+    frame = pd.DataFrame({"file": [f"pictures/{n % 3}.png" for n in range(30)], "hue": hues})
+    frame["file"] = [str(write_image(f"more/{n}.png", seed=n % 3)) for n in range(30)]
+    for others, told in (
+        ([], []),
+        (["rde"], ["hue: 'rde' occurs only once: is it a slip?"]),
+        (["rde", "rde"], []),
+        (["rde", "green", "green"], ["hue: 'rde' occurs only once: is it a slip?"]),
+        (["rde", "bule", *["green", "pink"] * 2], ["hue: 'bule', 'rde' occur only once each"]),
+        (["rde", "bule"], []),  # half of the classes: it is how they are
+    ):
+        own = frame.assign(hue=[*others, *hues[len(others) :]])
+        own.to_csv(table, index=False)
+        imageset, _ = read_images(table=str(table), path_column="file", class_columns=["hue"])
+        assert class_notes(imageset) == told
+    own.head(29).to_csv(table, index=False)
+    imageset, _ = read_images(table=str(table), path_column="file", class_columns=["hue"])
+    assert class_notes(imageset) == []
 
 
 def test_a_table_is_read_with_columns_that_are_guessed(table):

@@ -16,11 +16,12 @@ from peta_viz.files import atomic, is_file, name_of, refuse_file
 from peta_viz.imageset import ImageSet
 from peta_viz.origin import Origin
 from peta_viz.parquet import read_frame
+from peta_viz.quality.answers import LISTED
 from peta_viz.quality.pages import write_worst
 from peta_viz.quality.reading import WORST_PAGE, keep_vectors, quality_of_run
 from peta_viz.quality.scores import EVEN, LabelQuality
 from peta_viz.sources import (
-    lookalike_notes,
+    class_notes,
     read_folder,
     read_table,
     refuse_unreadable,
@@ -29,6 +30,8 @@ from peta_viz.widgets.curator import Curator
 from peta_viz.words import counted, first_of
 
 _FIRST = 5  # of many
+_NEARLY = 0.05  # so much below the threshold images are nearly linked
+_MANY = 0.1  # so large a share of the images is worth a word
 
 
 def audit(
@@ -91,12 +94,11 @@ def audit(
         used = group(found, folder, reid=reid, threshold=threshold)
     quality = quality_of_run(folder)
     if found is not None:
-        lines += unreadable(quality.imageset)
-        lines.append(f"images more similar than {used:g} (threshold=…) are near-copies")
-        write_worst(quality, folder, told=lines)
+        lines += [*unreadable(quality.imageset), *grouped_words(quality, used, "threshold=…")]
+        worst = write_worst(quality, folder, told=lines)
         print(  # noqa: T201
             *lines[said:],
-            *quality.cautions,
+            *found_words(quality, worst),
             *told_of_decisions(folder),
             f"components, decisions and the list of likely wrong labels are kept in {folder}; "
             f"the list with pictures: {Path(folder) / WORST_PAGE}",
@@ -240,7 +242,7 @@ def told(imageset: ImageSet) -> list[str]:
     empty += sum(int((~imageset.known[own]).all(axis=1).sum()) for own in exclusive)
     if empty:
         lines.append(f"{counted(empty, 'answer is', 'answers are')} not known (empty cells)")
-    return lines + lookalike_notes(imageset)
+    return lines + class_notes(imageset)
 
 
 def unreadable(imageset: ImageSet) -> list[str]:
@@ -248,6 +250,39 @@ def unreadable(imageset: ImageSet) -> list[str]:
     lost = imageset.images.loc[imageset.images["problem"] != "", "problem"]
     lines = [f"cannot be read: {one}: {problem}" for one, problem in lost.head(_FIRST).items()]
     return lines + ([f"and {len(lost) - _FIRST:,} more"] if len(lost) > _FIRST else [])
+
+
+def grouped_words(quality: LabelQuality, threshold: float, name: str) -> list[str]:
+    """Say in lines which components there are at a threshold, which the user calls `name`."""
+    sizes, images = quality.components["size"], quality.imageset.images
+    several, single = sizes[sizes > 1], sizes.index[sizes == 1]
+    groups = (
+        f"{counted(len(several), 'component')} of two and more images, with "
+        f"{counted(int(several.sum()), 'image')}, the largest of {sizes.max()}; "
+        f"{counted(len(single), 'image')} like no other"
+    )
+    lines = [f"images more similar than {threshold:g} ({name}) are near-copies", groups]
+    below = max(0.0, threshold - _NEARLY)
+    alone = (images["component_id"].isin(single) & (images["problem"] == "")).to_numpy()
+    nearest = 1 - images["outlier_distance"].to_numpy()
+    nearly = int((alone & (nearest > below)).sum())
+    if nearly >= _MANY * len(images):
+        lines.append(
+            f"{counted(nearly, 'of these has', 'of these have')} an image more similar than "
+            f"{below:g}: lower the threshold ({name}) if such show the same"
+        )
+    return lines
+
+
+def found_words(quality: LabelQuality, worst: pd.DataFrame) -> list[str]:
+    """Say in lines how much of a list is expected to be wrong, and what to bear in mind."""
+    if worst.empty:
+        return [f"no label is wrong with a probability of {LISTED:.0%} or more"]
+    lines = quality.cautions
+    for first, wrong in quality.expect_wrong(worst)[["first", "wrong"]].to_numpy():
+        many = counted(int(first), "doubted label")
+        lines.append(f"of the first {many} about {wrong:.0f} are wrong")
+    return lines
 
 
 def worst_groups(quality: LabelQuality) -> pd.DataFrame:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from io import BytesIO
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import torch
@@ -46,6 +47,8 @@ def load_model(
         heads = heads_from(state["heads"])
         model = new_model(heads, config, weights=None)
         model.load_state_dict(state["model"])
+    except UnpicklingError as error:  # torch advises to execute what is in it
+        raise InvalidDataError(str(path), ["it is not a peta-viz checkpoint"]) from error
     except Exception as error:
         raise InvalidDataError(
             str(path), [f"it is not a peta-viz checkpoint ({in_a_line(error)})"]

@@ -350,7 +350,8 @@ class Desk:
         named = {name: first[name] for name in ("subset", "split") if name in first}
         named |= {name: row[name] for name in ("weakest_link", "disagreement") if name in row}
         queued = self.queue.iloc[self.place]
-        named |= {name: queued[name] for name in ("score", "stratum") if name in queued}
+        shown = {"score": "queue score", "stratum": "stratum"}
+        named |= {words: queued[name] for name, words in shown.items() if name in queued}
         return [
             [name.replace("_", " "), text(value)] for name, value in named.items() if text(value)
         ]

@@ -21,6 +21,7 @@ from peta_viz.quality.answers import LISTED
 from peta_viz.quality.audit import (
     default_folder,
     group,
+    grouped_words,
     is_guessed,
     read_source,
     told,
@@ -134,6 +135,37 @@ def test_the_command_lists_and_shows_them(table, tmp_path):
     assert "<b>bag" not in page
     assert "http" not in page.replace("http-equiv", "")
     assert "data:image/jpeg;base64," in page
+
+
+@pytest.mark.parametrize("option", [("--count", "0"), ("--count", "-5"), ("--shown", "-3")])
+def test_how_many_are_listed_is_a_number_of_labels(option, table, tmp_path):
+    table.to_csv(tmp_path / "own.csv", index=False)
+    out = tmp_path / "out"
+    done = CliRunner().invoke(app, ["audit", str(tmp_path / "own.csv"), "--out", str(out), *option])
+    assert done.exit_code == 2
+    assert not out.exists()
+
+
+def test_where_many_are_nearly_linked_it_is_said():
+    component = np.repeat(np.arange(30), 2)
+    component[:8] = np.arange(100, 108)  # single images
+    person, labels, _ = world(people=30, per_person=2)
+    distance = np.full(60, 0.01, dtype=np.float32)
+
+    def lines(*nearest):
+        own = distance.copy()
+        own[: len(nearest)] = nearest
+        made = image_set(labels, component).with_columns(outlier_distance=own)
+        return grouped_words(label_quality(made), 0.9, "--threshold")
+
+    groups = "26 components of two and more images, with 52 images, the largest of 2; 8 images"
+    assert lines(*[0.2] * 8) == [
+        "images more similar than 0.9 (--threshold) are near-copies",
+        f"{groups} like no other",
+    ]
+    assert lines(*[0.14] * 5, 0.16, 0.5, 0.5) == lines(*[0.2] * 8)  # less than a tenth
+    (told,) = lines(*[0.14] * 6, 0.16, 0.5)[2:]
+    assert told.startswith("6 of these have an image more similar than 0.85: lower the threshold")
 
 
 def test_a_table_away_from_its_images_is_refused_before_any_work(table, tmp_path):
