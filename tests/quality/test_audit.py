@@ -149,7 +149,7 @@ def test_how_many_are_listed_is_a_number_of_labels(option, table, tmp_path):
 def test_where_many_are_nearly_linked_it_is_said():
     component = np.repeat(np.arange(30), 2)
     component[:8] = np.arange(100, 108)  # single images
-    person, labels, _ = world(people=30, per_person=2)
+    _, labels, _ = world(people=30, per_person=2)
     distance = np.full(60, 0.01, dtype=np.float32)
 
     def lines(*nearest):
