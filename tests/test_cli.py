@@ -75,7 +75,11 @@ GOOD = ["--path-column", "file", "--label-columns", "worn", "--class-columns", "
             [*GOOD[:2], "--label-columns", "hue"],
             ["'red' in row 1 below the header and 3 more", "--class-columns"],
         ),
-        ({"file": "0.png"}, GOOD, ["column 'file', of image files, must be unique, but 1 value repeats"]),
+        (
+            {"file": "0.png"},
+            GOOD,
+            ["column 'file', of image files, must be unique, but 1 value repeats"],
+        ),
         ({"worn": ["yes", "no", None, "no"]}, GOOD, ["1 empty cell:", "--missing unknown"]),
         ({"file": list("abcd")}, GOOD, ["none of its 4 images can be read", "--images-root"]),
     ],
