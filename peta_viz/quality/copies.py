@@ -1,5 +1,7 @@
 """Which pairs of images show the same thing, by how alike their looks and their labels are."""
 
+from dataclasses import dataclass
+
 import numpy as np
 import pandas as pd
 
@@ -12,6 +14,7 @@ _PAIRS = 50_000  # enough to estimate from
 _BLOCK = 50_000  # pairs at a time
 # Labels of one image hang together, so that a row of them says less than as many single ones.
 _DEPENDENCE = 0.5
+_LEAST_ERROR = 1e-4
 
 
 def mates(
@@ -77,7 +80,8 @@ def same_thing(
 
     Two rows that differ in one answer alone do not tell an error from another thing. So the answer
     that speaks most against a pair is not counted where one of the two images stands alone with
-    it: different things differ in several answers, and what several images say is rarely an error.
+    it: different things differ in several answers. Where neither does, at least two images would
+    have to err in the same way, and that second error counts, too.
 
     Parameters
     ----------
@@ -124,9 +128,11 @@ def same_thing(
         common = np.clip((found + 1) / (total + 2), 1e-4, 1 - 1e-4)
         errors = _differing(labels, known, first[some], second[some], same)
     evidence = _evidence(labels, known, first, second, base, errors)
-    against = -_if_unlike(base, errors)
-    evidence += _most_against(labels, known, alone, first, second, against, questions)
-    return _probability(common, bins, evidence).astype(np.float32)
+    differing = _Differing(labels, known, alone, first, second)
+    evidence += differing.greatest(-_if_unlike(base, errors), questions, is_alone=True)
+    second_error = np.log(2 / np.maximum(errors, _LEAST_ERROR))
+    further = differing.greatest(second_error, np.arange(labels.shape[1]), is_alone=False)
+    return _probability(common, bins, evidence, further).astype(np.float32)
 
 
 def _bins(similarity: Wide) -> Rows:
@@ -139,9 +145,10 @@ def _bins(similarity: Wide) -> Rows:
     return np.where(np.isnan(similarity), len(edges) + 1, bins).astype(np.int64)
 
 
-def _probability(common: Wide, bins: Rows, evidence: Wide) -> Wide:
+def _probability(common: Wide, bins: Rows, evidence: Wide, against: "Wide | float" = 0.0) -> Wide:
+    """Weigh what all labels say, and what speaks against it besides."""
     prior = np.log(common / (1 - common))[bins]
-    score = np.clip(prior + _DEPENDENCE * evidence, -50, 50)
+    score = np.clip(prior + _DEPENDENCE * evidence - against, -50, 50)
     probability: Wide = 1 / (1 + np.exp(-score))
     return probability
 
@@ -182,29 +189,40 @@ def _if_unlike(base: Wide, errors: Wide) -> Wide:
     return np.asarray(np.log((_possible(base, errors) / 2) / (base * (1 - base))))
 
 
-def _most_against(
-    labels: Mask,
-    known: Mask,
-    alone: Mask,
-    first: Rows,
-    second: Rows,
-    weights: Wide,
-    questions: Rows,
-) -> Wide:
-    """Return for each pair what that answer weighs which tells it apart and weighs most.
+@dataclass(frozen=True, eq=False)
+class _Differing:
+    """In which answers the images of pairs differ; see `same_thing`."""
 
-    Only answers count with which one of the two stands alone. `weights` are those of the labels.
-    """
-    most = np.zeros(len(first))
-    for start in range(0, len(first), _BLOCK):
-        part = slice(start, start + _BLOCK)
-        counts = known[first[part]] & known[second[part]]
-        counts &= alone[first[part]] | alone[second[part]]
-        pair, label = np.nonzero(counts & (labels[first[part]] != labels[second[part]]))
-        answer, place = np.unique(pair * len(questions) + questions[label], return_inverse=True)
-        weight = np.bincount(place, weights[label], minlength=len(answer))
-        np.maximum.at(most[part], answer // len(questions), weight)
-    return most
+    labels: Mask
+    known: Mask
+    alone: Mask
+    first: Rows
+    second: Rows
+
+    def greatest(self, weights: Wide, questions: Rows, *, is_alone: bool) -> Wide:
+        """Return for each pair the greatest weight of an answer in which it differs.
+
+        Parameters
+        ----------
+        weights
+            Of the labels; those of an answer are added up.
+        questions
+            Which labels are one answer.
+        is_alone
+            Whether those count with which one of the two stands alone, or the others.
+
+        """
+        most = np.zeros(len(self.first))
+        for start in range(0, len(most), _BLOCK):
+            part = slice(start, start + _BLOCK)
+            one, other = self.first[part], self.second[part]
+            counts = (self.alone[one] | self.alone[other]) == is_alone
+            counts &= self.known[one] & self.known[other]
+            pair, label = np.nonzero(counts & (self.labels[one] != self.labels[other]))
+            answer, place = np.unique(pair * len(questions) + questions[label], return_inverse=True)
+            weight = np.bincount(place, weights[label], minlength=len(answer))
+            np.maximum.at(most[part], answer // len(questions), weight)
+        return most
 
 
 def _differing(labels: Mask, known: Mask, first: Rows, second: Rows, same: Wide) -> Wide:
