@@ -264,13 +264,15 @@ def grouped_words(quality: LabelQuality, threshold: float, name: str) -> list[st
     lines = [f"images more similar than {threshold:g} ({name}) are near-copies", groups]
     below = max(0.0, threshold - _NEARLY)
     alone = (images["component_id"].isin(single) & (images["problem"] == "")).to_numpy()
-    nearest = 1 - images["outlier_distance"].to_numpy()
-    nearly = int((alone & (nearest > below)).sum())
-    if nearly >= _MANY * len(images):
-        lines.append(
-            f"{counted(nearly, 'of these has', 'of these have')} an image more similar than "
-            f"{below:g}: lower the threshold ({name}) if such show the same"
-        )
+    nearest = 1 - images["outlier_distance"]
+    nearly = nearest[alone & (nearest > below)].sort_values(ascending=False)
+    such = f"an image more similar than {below:g}"
+    if len(nearly) >= _MANY * len(images):
+        many = counted(len(nearly), "of these has", "of these have")
+        lines.append(f"{many} {such}: lower the threshold ({name}) if such show the same")
+    elif len(nearly):
+        each = [f"{one} ({similarity:.3f})" for one, similarity in nearly.items()]
+        lines.append(f"of these there is {such} of {first_of(each)}")
     return lines
 
 

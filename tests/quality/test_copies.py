@@ -121,7 +121,7 @@ def test_what_an_image_does_not_stand_alone_with_speaks_against_a_pair():
     differ = (labels[pairs["first"]] != labels[pairs["second"]]).any(axis=1)
     assert (counted[differ] < left_out[differ]).all()
     np.testing.assert_array_equal(counted[~differ], left_out[~differ])
-    assert counted.mean() == pytest.approx(alike.mean(), abs=0.05)
+    assert counted[~alike].mean() < 0.05 < left_out[~alike].mean()
     # Of either image, and of no other.
     alone = ~known
     alone[pairs["first"].iloc[0]] = True

@@ -441,9 +441,10 @@ def test_of_a_single_class_the_odd_one_out_is_wrong_and_no_other_thing():
     assert (quality.components["different"] < 0.5).all()
 
 
-def test_of_a_single_class_several_against_several_are_two_things():
-    thing = np.repeat(np.arange(150), 5)
-    shape = np.random.default_rng(0).integers(0, 5, 150)[thing]
+@pytest.mark.parametrize("things", [40, 150])
+def test_of_a_single_class_several_against_several_are_two_things(things):
+    thing = np.repeat(np.arange(things), 5)
+    shape = np.random.default_rng(0).integers(0, 5, things)[thing]
     # Two photos of thing 3, and one of thing 7, are said to be of another class.
     shape[15:17] = (shape[17] + 1) % 5
     shape[35] = (shape[36] + 1) % 5
@@ -474,3 +475,22 @@ def test_what_differs_nearly_everywhere_may_be_no_label(planted):
     few = (components < 9).to_numpy()
     cautions = label_quality(image_set(labels[few], components[few])).cautions
     assert not any("is it a label" in caution for caution in cautions)
+
+
+def test_two_of_six_that_say_otherwise_are_not_surely_wrong():
+    person, labels, _ = world(people=60, per_person=3, seed=1)
+    wrong = np.arange(0, 120, 15)  # one of three
+    labels[wrong, 6] ^= True
+    component = person.copy()
+    # Two people who look alike to the network, and differ in one colour.
+    labels[171:174] = labels[174:177]
+    labels[171:173, 2:5] = np.roll(labels[171:173, 2:5], 1, axis=1)
+    component[174:177] = component[171]
+    keep = np.arange(180) != 173
+    quality = label_quality(image_set(labels[keep], component[keep]))
+    assert quality.contradicting.tolist() == [57]
+    worst = quality.worst(20, least=0.1)
+    planted = set(quality.scores.index[wrong])
+    assert set(worst["image_id"].head(len(wrong))) == planted
+    joined = worst[worst["component_id"] == 57]
+    assert not (joined["p_wrong"] > 0.5).any()
