@@ -31,7 +31,7 @@ from peta_viz.components import _call_fastdup, _import_fastdup
 from peta_viz.files import write_text
 from peta_viz.images import load_batch
 from peta_viz.peta import read_peta
-from peta_viz.training.model import _trunk
+from peta_viz.training.model import mobilenet
 
 BATCH = 16
 OURS, BOUND = "ours: decoding and the network", "bound"
@@ -61,7 +61,7 @@ def peers(paths: list[str], weights: str | None) -> dict[str, Callable[[], None]
         with tempfile.TemporaryDirectory() as folder:
             _call_fastdup(_import_fastdup(), Path(folder) / "run", annotations=paths)
 
-    model = _trunk(weights).eval()
+    model = mobilenet(weights).eval()
 
     def torch_loop() -> None:
         with torch.inference_mode():

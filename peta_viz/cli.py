@@ -442,6 +442,28 @@ def sample(
 
 
 @app.command()
+def network(
+    file: Annotated[Path, typer.Argument(help="Where to write it, .xml; a .bin comes beside it.")],
+    weights: Annotated[
+        str,
+        typer.Option(
+            help="imagenet (fetched over the network), or the file of a MobileNetV2 state dict."
+        ),
+    ] = "imagenet",
+    height: Annotated[int, typer.Option(help="What images are shrunk to, pixels high.")] = 160,
+    width: Annotated[int, typer.Option(help="And wide: the shape that most images have.")] = 80,
+) -> None:
+    """Write MobileNetV2 as a network for --reid, for things that are no persons.
+
+    Its components need another threshold than those of a re-identification network, such as
+    --threshold 0.87.
+    """
+    from peta_viz.networks import save_mobilenet  # noqa: PLC0415
+
+    typer.echo(save_mobilenet(file, weights, height_px=height, width_px=width))
+
+
+@app.command()
 def lab(
     folder: Annotated[Path, typer.Argument(help="Where to work.")] = Path(),
     port: Annotated[int, typer.Option(help="The port on this machine.")] = 8888,

@@ -13,7 +13,7 @@ from peta_viz.sample import RELEASE
 from tests.conftest import run_cli
 
 
-@pytest.mark.parametrize("command", ["run", "predict", "audit", "sample", "lab"])
+@pytest.mark.parametrize("command", ["run", "predict", "audit", "sample", "network", "lab"])
 def test_every_option_has_help(command):
     text = (
         CliRunner().invoke(app, [command, "--help"], env={"COLUMNS": "200", "NO_COLOR": "1"}).output

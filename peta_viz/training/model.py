@@ -61,7 +61,7 @@ class GroupNet(nn.Module):
         weights: str | None = None,
     ) -> None:
         super().__init__()
-        trunk = _trunk(weights)
+        trunk = mobilenet(weights)
         self.side_by_side = images_per_group if stem == "grouped" else 1
         if self.side_by_side > 1:
             trunk.features[0][0] = _grouped(trunk.features[0][0], images_per_group)
@@ -136,7 +136,8 @@ def _grouped(first: nn.Conv2d, images: int) -> nn.Sequential:
     return nn.Sequential(grouped, mix)
 
 
-def _trunk(weights: str | None) -> Any:
+def mobilenet(weights: str | None) -> Any:
+    """Return torchvision's MobileNetV2, with the weights that `GroupNet` takes."""
     if weights == "imagenet":
         try:
             return mobilenet_v2(weights=MobileNet_V2_Weights.IMAGENET1K_V1)
