@@ -1,5 +1,6 @@
 """A network for things that are no persons: MobileNetV2, in the form that `embed` takes."""
 
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -75,7 +76,8 @@ def save_mobilenet(
     openvino = import_openvino()
     network = _Features(mobilenet(weights)).eval()
     shape = [1, 3, height_px, width_px]
-    with torch.no_grad():
+    with torch.no_grad(), warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # of torch, about what OpenVINO uses
         made = openvino.convert_model(network, example_input=torch.zeros(shape), input=shape)
     file.parent.mkdir(parents=True, exist_ok=True)
     # The weights first: a network without them would be half of one.
