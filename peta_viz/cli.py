@@ -455,8 +455,8 @@ def network(
 ) -> None:
     """Write MobileNetV2 as a network for --reid, for things that are no persons.
 
-    Its components need a higher threshold than those of a re-identification network: 0.87 fits PETA,
-    0.96 the drawn mugs. Where it is too low, a better one is named.
+    Its components need a higher threshold than those of a re-identification network: 0.87 fits
+    PETA, 0.96 the drawn mugs. Where it is far too low, a better one is named.
     """
     from peta_viz.networks import save_mobilenet  # noqa: PLC0415
 
