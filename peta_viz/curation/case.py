@@ -217,11 +217,12 @@ class Case:
             label, value = self._class(label, value)
         problems = []
         if label not in self.names:
-            close = meant(label, self.names)
-            problems.append(
-                f"there is no label {shown(label)}{close}; there are {_some(self.names)}"
-            )
-        if value not in _VALUES:
+            heads = [head.name for head in self.heads if head.kind == "exclusive"]
+            known = [*heads, *self.names]
+            what = "label or head" if heads else "label"
+            close = meant(label, known)
+            problems.append(f"there is no {what} {shown(label)}{close}; there are {_some(known)}")
+        elif value not in _VALUES:
             problems.append(f"a value is one of {', '.join(_VALUES)}, but this is {shown(value)}")
         if problems:
             raise InvalidDataError("the correction", problems)
