@@ -361,8 +361,9 @@ def audit(
     Listed are those that are wrong with a probability (p_wrong) of 10 % or more. Empty cells of a
     table are taken for labels that nobody gave.
     """
-    from peta_viz.components import MeltedWarning  # noqa: PLC0415
+    from peta_viz.components import MeltedWarning, check_threshold  # noqa: PLC0415
     from peta_viz.files import refuse_file  # noqa: PLC0415
+    from peta_viz.parquet import read_frame  # noqa: PLC0415
     from peta_viz.quality.audit import (  # noqa: PLC0415
         columns_in,
         default_folder,
@@ -383,6 +384,8 @@ def audit(
     labels, classes = _names(label_columns) or None, _names(class_columns) or None
     lines: list[str] = []
     with _in_options():
+        if threshold is not None:
+            check_threshold(threshold)
         imageset = read_source(
             source,
             path=path_column,
@@ -406,7 +409,8 @@ def audit(
             melted = [str(one.message) for one in caught if one.category is MeltedWarning]
             told_of = [words.replace("threshold=", "--threshold ") for words in melted]
             told_of = [f"warning: {words}" for words in told_of]
-            told_of += grouped_words(quality, used, "--threshold")
+            pairs = read_frame(folder / "pairs.parquet")
+            told_of += grouped_words(quality, pairs, used, "--threshold")
             typer.echo("\n".join(told_of))
             lines += [*lost, *told_of]
     worst = write_worst(quality, folder, count=count, shown=shown, told=lines)

@@ -305,7 +305,7 @@ def check_threshold(threshold: float) -> None:
     """Raise `InvalidDataError` if `threshold` is no similarity from 0 to 1."""
     problems = _threshold_problems(threshold)
     if problems:
-        raise InvalidDataError("linking with this option", problems)
+        raise InvalidDataError("the threshold", problems)
 
 
 def _link(imageset: ImageSet, pairs: pd.DataFrame, threshold: float) -> ImageSet:

@@ -31,7 +31,7 @@ from peta_viz.words import counted, first_of
 
 _FIRST = 5  # of many
 _NEARLY = 0.05  # so much below the threshold images are nearly linked
-_MANY = 0.1  # so large a share of the images is worth a word
+_STEP = 0.01  # of the threshold, to try
 
 
 def audit(
@@ -94,7 +94,9 @@ def audit(
         used = group(found, folder, reid=reid, threshold=threshold)
     quality = quality_of_run(folder)
     if found is not None:
-        lines += [*unreadable(quality.imageset), *grouped_words(quality, used, "threshold=…")]
+        pairs = read_frame(Path(folder) / "pairs.parquet")
+        lines += unreadable(quality.imageset)
+        lines += grouped_words(quality, pairs, used, "threshold=…")
         worst = write_worst(quality, folder, told=lines)
         print(  # noqa: T201
             *lines[said:],
@@ -252,8 +254,13 @@ def unreadable(imageset: ImageSet) -> list[str]:
     return lines + ([f"and {len(lost) - _FIRST:,} more"] if len(lost) > _FIRST else [])
 
 
-def grouped_words(quality: LabelQuality, threshold: float, name: str) -> list[str]:
-    """Say in lines which components there are at a threshold, which the user calls `name`."""
+def grouped_words(
+    quality: LabelQuality, pairs: pd.DataFrame, threshold: float, name: str
+) -> list[str]:
+    """Say in lines which components there are at a threshold, which the user calls `name`.
+
+    Where single images have one that is nearly as alike, the nearest ones of `pairs` are named.
+    """
     sizes, images = quality.components["size"], quality.imageset.images
     several, single = sizes[sizes > 1], sizes.index[sizes == 1]
     groups = (
@@ -262,17 +269,19 @@ def grouped_words(quality: LabelQuality, threshold: float, name: str) -> list[st
         f"{counted(len(single), 'image')} like no other"
     )
     lines = [f"images more similar than {threshold:g} ({name}) are near-copies", groups]
-    below = max(0.0, threshold - _NEARLY)
-    alone = (images["component_id"].isin(single) & (images["problem"] == "")).to_numpy()
-    nearest = 1 - images["outlier_distance"]
-    nearly = nearest[alone & (nearest > below)].sort_values(ascending=False)
-    such = f"an image more similar than {below:g}"
-    if len(nearly) >= _MANY * len(images):
-        many = counted(len(nearly), "of these has", "of these have")
-        lines.append(f"{many} {such}: lower the threshold ({name}) if such show the same")
-    elif len(nearly):
-        each = [f"{one} ({similarity:.3f})" for one, similarity in nearly.items()]
-        lines.append(f"of these there is {such} of {first_of(each)}")
+    alone = images.index[images["component_id"].isin(single)]
+    ends = pairs["first"].isin(alone) | pairs["second"].isin(alone)
+    near = pairs[ends & (pairs["similarity"] > threshold - _NEARLY)]
+    near = near.sort_values("similarity", ascending=False, kind="stable")
+    nearly = int(alone.isin(pd.concat([near["first"], near["second"]])).sum())
+    if nearly:
+        each = near[["first", "second", "similarity"]].head(_FIRST).itertuples(index=False)
+        many = counted(nearly, "of these has", "of these have")
+        lines.append(f"{many} an image that is nearly as alike, the most alike first:")
+        lines += [f"  {one} and {other} ({similarity:.3f})" for one, other, similarity in each]
+        words = f"where such show the same, lower the threshold ({name}) step by step"
+        at_first = f"{threshold - _STEP:g} at first"
+        lines.append(f"{words}, to {at_first}; whether it is too low is told then")
     return lines
 
 

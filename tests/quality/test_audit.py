@@ -146,27 +146,33 @@ def test_how_many_are_listed_is_a_number_of_labels(option, table, tmp_path):
     assert not out.exists()
 
 
-def test_where_many_are_nearly_linked_it_is_said():
+def test_what_is_nearly_linked_is_named():
     component = np.repeat(np.arange(30), 2)
-    component[:8] = np.arange(100, 108)  # single images
+    component[:4] = np.arange(100, 104)  # single images
     _, labels, _ = world(people=30, per_person=2)
-    distance = np.full(60, 0.01, dtype=np.float32)
+    quality = label_quality(image_set(labels, component))
 
-    def lines(*nearest):
-        own = distance.copy()
-        own[: len(nearest)] = nearest
-        made = image_set(labels, component).with_columns(outlier_distance=own)
-        return grouped_words(label_quality(made), 0.9, "--threshold")
+    def lines(*rows):
+        pairs = pd.DataFrame(rows, columns=["first", "second", "similarity"])
+        return grouped_words(quality, pairs, 0.9, "--threshold")
 
-    groups = "26 components of two and more images, with 52 images, the largest of 2; 8 images"
-    assert lines(*[0.2] * 8) == [
+    linked = ("i10", "i11", 0.95)
+    groups = "28 components of two and more images, with 56 images, the largest of 2; 4 images"
+    assert lines(linked, ("i0", "i20", 0.85), ("i12", "i14", 0.89)) == [
         "images more similar than 0.9 (--threshold) are near-copies",
         f"{groups} like no other",
     ]
-    (few,) = lines(0.2, 0.14, 0.11, *[0.2] * 5)[2:]  # less than a tenth
-    assert few == "of these there is an image more similar than 0.85 of i2 (0.890), i1 (0.860)"
-    (told,) = lines(*[0.14] * 6, 0.16, 0.5)[2:]
-    assert told.startswith("6 of these have an image more similar than 0.85: lower the threshold")
+    *found, advice = lines(("i0", "i20", 0.86), linked, ("i2", "i0", 0.89), ("i9", "i0", 0.87))[2:]
+    assert found == [
+        "2 of these have an image that is nearly as alike, the most alike first:",
+        "  i2 and i0 (0.890)",
+        "  i9 and i0 (0.870)",
+        "  i0 and i20 (0.860)",
+    ]
+    assert advice.startswith("where such show the same, lower the threshold (--threshold) step by")
+    assert "to 0.89 at first" in advice
+    many = [("i0", f"i{n}", 0.86) for n in range(20, 30)]
+    assert sum(line.startswith("  i0 and") for line in lines(*many)) == 5
 
 
 def test_a_table_away_from_its_images_is_refused_before_any_work(table, tmp_path):
