@@ -154,8 +154,8 @@ class LabelQuality:
         if len(asked):
             words.append(
                 f"In {counted(len(asked), 'component')}, such as {asked[0]}, {_SPLIT} images or "
-                "more contradict the others: do they show the same? If not, raise the threshold: "
-                "until then more labels may count as wrong than are"
+                "more contradict the others: do they show the same? If not, raise the threshold or "
+                "part them in the curator; until then more labels may count as wrong than are"
             )
         several = int((self._counts.sizes > 1).sum())
         return words + [

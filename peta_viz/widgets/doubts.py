@@ -154,7 +154,7 @@ class Doubts:
     def in_words(self, component_id: int) -> str:
         """Say in a line what is doubted of a component, the likeliest wrong first."""
         return "; ".join(
-            f"{one.label} is likely {one.suggested} ({max(one.wrong.values()):.0%}) in "
+            f"{one.label}: {max(one.wrong.values()):.0%} likely wrong, rather {one.suggested}, in "
             f"{first_of(list(one.wrong), 3)}: {one.reason}"
             for one in self.found.get(component_id, ())[:FEW]
         )

@@ -614,10 +614,10 @@ def test_what_is_likely_wrong_is_told_with_the_reason(sit, page, imageset):
     now, other = ("yes", "no") if imageset.labels["hat"].iloc[1] else ("no", "yes")
     first, second = hat.locator(".pv-doubt").all()
     assert first.locator(".pv-doubt-words").inner_text().split("\n") == [
-        f"image 2: {now}, 95% likely {other}",
+        f"image 2: {now}, 95% likely wrong, rather {other}",
         "none of 3 near-copies have it",
     ]
-    assert f"images 4, 6: {now}, 80–90% likely {other}" in second.inner_text()
+    assert f"images 4, 6: {now}, 80–90% likely wrong, rather {other}" in second.inner_text()
     bag = page.locator(".pv-label[data-label=bag]").inner_text()
     assert "all 14 images: " in bag
     assert hat.get_attribute("aria-current") == "true"

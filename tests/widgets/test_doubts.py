@@ -200,10 +200,10 @@ def test_a_still_says_what_is_doubted(sit, imageset):
     html = sit().curator.still().html
     carried = imageset.labels["hat"].iloc[1]
     likely = "no" if carried else "yes"
-    assert f"hat is likely {likely} (95%) in i1: none of 3 near-copies have it" in html
-    assert f"hat is likely {likely} (90%) in i5, i3: 2 of 13 near-copies have it" in html
-    assert " in i0, i1, i2 and 11 more: 12% of images" in html
-    assert "is likely" not in sit(blind=True).curator.still().html
+    assert f"hat: 95% likely wrong, rather {likely}, in i1: none of 3 near-copies have it" in html
+    assert f"hat: 90% likely wrong, rather {likely}, in i5, i3: 2 of 13 near-copies have it" in html
+    assert " in i0, i1, i2 and 11 more: its other labels" in html
+    assert "likely wrong, rather" not in sit(blind=True).curator.still().html
 
 
 def test_blind_is_without_doubts(sit):

@@ -151,7 +151,7 @@ export class Labels {
     return make(
       "div",
       { class: "pv-doubt" },
-      make("span", { class: "pv-doubt-words" }, make("span", {}, `${images}: ${value}, `, make("b", { text: `${likely} likely ${suggested}` })), make("span", { class: "pv-reason" }, said(reason))),
+      make("span", { class: "pv-doubt-words" }, make("span", {}, `${images}: ${value}, `, make("b", { text: `${likely} likely wrong` }), `, rather ${suggested}`), make("span", { class: "pv-reason" }, said(reason))),
       make("button", { type: "button", class: "pv-button pv-fix", title: `${label}: ${suggested} for ${images}`, "aria-label": `${label}: fix, ${suggested} for ${images}`, onclick: fix }, `Set ${suggested}`, first ? make("kbd", { text: "f" }) : null),
     );
   }
