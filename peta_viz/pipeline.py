@@ -198,11 +198,10 @@ def _refuse_foreign_notebooks(out: Path) -> None:
 
 def _refuse_other_source(out: Path, given: Mapping[str, Any]) -> None:
     """Keep a run from replacing that of another table or folder."""
-    before = _read_marker(out, STAGES[0]).get("parameters")
-    old = _source_of(before) if isinstance(before, dict) else ""
+    old = str(_read_marker(out, STAGES[0]).get("source", ""))
     # A table or folder that is not there any more was moved, perhaps with the run.
     is_there = old == _SAMPLE or is_file(old) or is_folder(old)
-    if old and is_there and old != _source_of(given):
+    if is_there and old != _source_of(given):
         words = f"it holds the run of {old}: choose another --out, or --fresh to start over in it"
         raise InvalidDataError(f"the run folder {out}", [words])
 
@@ -286,6 +285,7 @@ def _run_stage(
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
         "peta_viz": peta_viz.__version__,
         "parameters": parameters,
+        "source": _source_of(given),
     }
     write_text(_marker(out, stage), json.dumps(marker, indent=1))
     return seconds

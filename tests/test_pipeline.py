@@ -116,6 +116,8 @@ def test_finished_stages_are_kept_and_changed_ones_done_again(run_folder, tmp_pa
     shutil.copytree(run_folder, folder)
     parameters = json.loads((folder / "stages" / "02_cleaning.json").read_text())["parameters"]
     assert parameters["strategies"] == ["component_pruning"]
+    marker = json.loads((folder / "stages" / "01_components.json").read_text())
+    assert marker["source"] == "the sample"
     shutil.rmtree(folder / "sample")  # the copy's own sample is drawn again, at another place
     said = run_cli("run", "--out", folder, *QUICK).stderr
     assert "01_components …" in said
@@ -346,22 +348,24 @@ def test_the_run_of_another_table_is_not_replaced(tmp_path, monkeypatch):
     marker.parent.mkdir(parents=True)
 
     def begin(before, **now):
-        marker.write_text(json.dumps({"parameters": before}))
+        marker.write_text(json.dumps(before))
         with pytest.raises((InvalidDataError, StageError)) as told:
             run_stages(out, now, fresh=now.pop("fresh", False), say=lambda _: None)
         return str(told.value)
 
     a, b = ({"table": str(table)} for table in tables)
+    of_a, of_sample = {"source": str(tables[0])}, {"source": "the sample"}
     refused = f"it holds the run of {tables[0]}: choose another --out, or --fresh to start over"
-    assert refused in begin(a, **b)
-    assert refused in begin(a, root=str(tmp_path), truth=str(tables[0]))
-    assert "it holds the run of the sample" in begin({**a, "truth": "x"}, **b)
+    assert refused in begin(of_a, **b)
+    assert refused in begin(of_a, root=str(tmp_path), truth=str(tables[0]))
+    assert "it holds the run of the sample" in begin(of_sample, **b)
     for before, now in (
-        (a, a),
-        (a, {**b, "fresh": True}),
-        ({"table": str(tmp_path / "gone.csv")}, b),
-        ({**a, "truth": "x"}, {**b, "truth": str(tables[0])}),
+        (of_a, a),
+        (of_a, {**b, "fresh": True}),
+        ({"source": str(tmp_path / "gone.csv")}, b),
+        (of_sample, {**b, "truth": str(tables[0])}),
         ({}, b),
+        ({"source": 1}, b),
         ([1], b),
     ):
         assert begin(before, **now) == "it began"
