@@ -201,7 +201,7 @@ def _refuse_other_source(out: Path, given: Mapping[str, Any]) -> None:
     old = str(_read_marker(out, STAGES[0]).get("source", ""))
     # A table or folder that is not there any more was moved, perhaps with the run.
     is_there = old == _SAMPLE or is_file(old) or is_folder(old)
-    if is_there and old != _source_of(given):
+    if old and is_there and old != _source_of(given):
         words = f"it holds the run of {old}: choose another --out, or --fresh to start over in it"
         raise InvalidDataError(f"the run folder {out}", [words])
 
