@@ -97,7 +97,10 @@ def _in_own_names() -> Iterator[None]:
     try:
         yield
     except InvalidDataError as error:
-        own = [re.sub(r"\b(\w+)=…", lambda at: f"{_NAMES[at[1]]}=…", one) for one in error.problems]
+        own = [
+            re.sub(r"\b(\w+)(?==…)", lambda at: _NAMES.get(at[1], at[1]), one)
+            for one in error.problems
+        ]
         raise InvalidDataError(error.what, own) from error
 
 

@@ -102,6 +102,7 @@ def test_mistakes_in_a_table_are_told_in_the_names_of_the_parameters(table):
         ({"label_columns": ["cta"]}, r"label_columns=…: there is no column 'cta'"),
         ({"class_columns": ["hta"]}, r"class_columns=…: there is no column 'hta'"),
         ({"person_column": "how"}, r"person_column=…: there is no column 'how'"),
+        ({"path_column": "my=…"}, r"path_column=…: there is no column 'my=…'"),  # what data says
     ):
         own = {"path_column": "file", "class_columns": ["hat"], "missing": "unknown"} | given
         with pytest.raises(InvalidDataError, match=told):
