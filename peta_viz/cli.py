@@ -366,6 +366,7 @@ def audit(
     from peta_viz.parquet import read_frame  # noqa: PLC0415
     from peta_viz.quality.audit import (  # noqa: PLC0415
         columns_in,
+        components_told,
         default_folder,
         found_words,
         group,
@@ -395,6 +396,7 @@ def audit(
         )
         if imageset is None:
             quality = quality_of_run(source)
+            typer.echo(components_told(quality))
         else:
             lines = told(imageset)
             if is_guessed(source, labels, classes):

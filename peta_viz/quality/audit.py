@@ -262,13 +262,9 @@ def grouped_words(
     Where single images have one that is nearly as alike, the nearest ones of `pairs` are named.
     """
     sizes, images = quality.components["size"], quality.imageset.images
-    several, single = sizes[sizes > 1], sizes.index[sizes == 1]
-    groups = (
-        f"{counted(len(several), 'component')} of two and more images, with "
-        f"{counted(int(several.sum()), 'image')}, the largest of {sizes.max()}; "
-        f"{counted(len(single), 'image')} like no other"
-    )
-    lines = [f"images more similar than {threshold:g} ({name}) are near-copies", groups]
+    single = sizes.index[sizes == 1]
+    near_copies = f"images more similar than {threshold:g} ({name}) are near-copies"
+    lines = [near_copies, components_told(quality)]
     alone = images.index[images["component_id"].isin(single)]
     ends = pairs["first"].isin(alone) | pairs["second"].isin(alone)
     near = pairs[ends & (pairs["similarity"] > threshold - _NEARLY)]
@@ -283,6 +279,17 @@ def grouped_words(
         at_first = f"{threshold - _STEP:g} at first"
         lines.append(f"{words}, to {at_first}; whether it is too low is told then")
     return lines
+
+
+def components_told(quality: LabelQuality) -> str:
+    """Say in a line how many components there are, and how large."""
+    sizes = quality.components["size"]
+    several = sizes[sizes > 1]
+    return (
+        f"{counted(len(several), 'component')} of two and more images, with "
+        f"{counted(int(several.sum()), 'image')}, the largest of {sizes.max()}; "
+        f"{counted(int((sizes == 1).sum()), 'image')} like no other"
+    )
 
 
 def found_words(quality: LabelQuality, worst: pd.DataFrame) -> list[str]:

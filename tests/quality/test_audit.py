@@ -277,6 +277,8 @@ def test_decisions_about_other_images_are_not_left_alone(table, tmp_path):
     table.to_csv(tmp_path / "own.csv", index=False)
     done = run_cli("audit", tmp_path / "own.csv", "--out", out)
     assert f"judged as they came, not as {out / LOG_FILE} has them" in done.stdout
+    again = run_cli("audit", out).stdout  # as of a run
+    assert re.search(r"^\d+ components of two and more images, with ", again, re.MULTILINE)
 
 
 def test_a_threshold_out_of_range_leaves_no_folder(table, tmp_path):
