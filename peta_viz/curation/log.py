@@ -3,7 +3,7 @@
 import json
 import sqlite3
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -125,8 +125,20 @@ class DecisionLog:
         with self._reading() as database:
             _check(self.path, database)
 
-    def write(self, act: Act, person: str) -> Entry:
+    def write(
+        self, act: Act, person: str, *, places: Mapping[str, int | None] | None = None
+    ) -> Entry:
         """Add an act; when this returns it is on disk.
+
+        Parameters
+        ----------
+        act
+            What was decided.
+        person
+            By whom.
+        places
+            Where the person is afterwards, by queue, as for `keep_place`: both are on disk, or
+            neither.
 
         Raises
         ------
@@ -139,6 +151,8 @@ class DecisionLog:
         if act.target or act.kind in ("undo", "redo"):
             raise ValueError("expected an act that takes nothing back: see undo and redo")
         with self._transaction() as database:
+            for queue, component_id in (places or {}).items():
+                _keep(database, person, queue, component_id)
             return _insert(database, act, person)
 
     def undo(self, person: str, expected: str = "", **where: Any) -> Entry | None:
@@ -199,14 +213,10 @@ class DecisionLog:
                 raise DamagedError(f"{shown(found[0])} is no component")
         return None if found is None else found[0]
 
-    def keep_place(self, person: str, queue: str, component_id: int) -> None:
-        """Remember the component that a person is at."""
+    def keep_place(self, person: str, queue: str, component_id: int | None) -> None:
+        """Remember the component that a person is at; None is no component, as at the end."""
         with self._transaction() as database:
-            database.execute(
-                "INSERT INTO places VALUES (?, ?, ?) ON CONFLICT (person, queue) "
-                "DO UPDATE SET component_id = excluded.component_id",
-                (person, queue, component_id),
-            )
+            _keep(database, person, queue, component_id)
 
     def _switch(
         self, kind: Kind, person: str, expected: str, where: dict[str, Any]
@@ -317,6 +327,12 @@ def _check(path: Path, database: sqlite3.Connection) -> None:
         raise DecisionLogError(
             path, f"it has format {version} of a newer peta-viz (this one knows {FORMAT}): update"
         )
+
+
+def _keep(database: sqlite3.Connection, person: str, queue: str, component_id: int | None) -> None:
+    database.execute("DELETE FROM places WHERE person = ? AND queue = ?", (person, queue))
+    if component_id is not None:
+        database.execute("INSERT INTO places VALUES (?, ?, ?)", (person, queue, component_id))
 
 
 def _insert(database: sqlite3.Connection, act: Act, person: str) -> Entry:

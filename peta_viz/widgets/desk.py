@@ -103,7 +103,10 @@ class Desk:
     @property
     def component(self) -> int | None:
         """The id of the component on top, or None at the end."""
-        return self.order[self.place] if self.place < len(self.order) else None
+        return self._component_at(self.place)
+
+    def _component_at(self, place: int) -> int | None:
+        return self.order[place] if place < len(self.order) else None
 
     def refresh(self) -> None:
         """Take in what was written since, by whomever."""
@@ -127,12 +130,14 @@ class Desk:
 
     def go(self, place: int) -> None:
         """Move to a place; the end is one after the last."""
-        self.place = min(max(place, 0), len(self.order))
+        self._stand_at(min(max(place, 0), len(self.order)))
+        # Where one was is no decision: without it one begins at the first open component.
+        with suppress(DecisionLogError):
+            self.log.keep_place(self.person, self.name, self.component)
+
+    def _stand_at(self, place: int) -> None:
+        self.place = place
         self._since = time.monotonic()
-        if self.component is not None:
-            # Where one was is no decision: without it one begins at the first open component.
-            with suppress(DecisionLogError):
-                self.log.keep_place(self.person, self.name, self.component)
 
     def next_open(self, place: int) -> int:
         """Return the first place from `place` on that this person has not settled, or the end."""
@@ -173,15 +178,17 @@ class Desk:
             raise NothingToDoError("this component is not on top any more")
         if self._changed_since(before, component):
             raise NothingToDoError("somebody has just changed this component: look again")
-        act = self._act(self.case(component), what, content)
-        entry = self.log.write(self._final(act, whole=not content.get("head")), self.person)
+        whole = not content.get("head")
+        act = self._final(self._act(self.case(component), what, content), whole=whole)
+        onward = act.settles and (what == "fix" or act.kind in ("accept", "drop", "mark"))
+        place = self.next_open(self.place + 1) if onward else self.place
+        # In one turn: whoever is stopped between would come back to what is settled.
+        places = {self.name: self._component_at(place)}
+        words = described(self.log.write(act, self.person, places=places))
         self.refresh()
-        words = described(entry)
-        if entry.act.settles and (what == "fix" or entry.act.kind in ("accept", "drop", "mark")):
-            self.go(self.next_open(self.place + 1))
-        elif what == "accept" and not content.get("head"):
+        self._stand_at(place)
+        if what == "accept" and whole and not onward:
             words += "; where no more than half of the images agree, it is left to you"
-        self._since = time.monotonic()
         return words
 
     def _final(self, act: Act, *, whole: bool) -> Act:

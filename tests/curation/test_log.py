@@ -163,6 +163,21 @@ def test_the_place_is_kept_by_person_and_queue(log):
     log.keep_place("Ada", "a", 6)
     log.keep_place("Bo", "a", 7)
     assert (log.place("Ada", "a"), log.place("Bo", "a"), log.place("Ada", "b")) == (6, 7, None)
+    log.keep_place("Ada", "a", None)
+    assert (log.place("Ada", "a"), log.place("Bo", "a")) == (None, 7)
+
+
+def test_an_act_and_the_place_after_it_are_both_there_or_neither(log):
+    log.keep_place("Ada", "a", 5)
+    log.write(relabel(), "Ada", places={"a": 6})
+    assert log.place("Ada", "a") == 6
+    with sqlite3.connect(log.path) as database:
+        database.execute(
+            "CREATE TRIGGER full BEFORE INSERT ON acts BEGIN SELECT RAISE(ABORT, 'full'); END"
+        )
+    with pytest.raises(DecisionLogError):
+        log.write(relabel(), "Ada", places={"a": 7})
+    assert (len(log.since()), log.place("Ada", "a")) == (1, 6)
 
 
 def test_what_cannot_be_used_is_told(log, tmp_path):

@@ -362,10 +362,37 @@ def test_a_place_that_cannot_be_kept_is_no_act_refused(talk, log, monkeypatch):
         raise DecisionLogError(log.path, "the disk is full")
 
     monkeypatch.setattr(talk.curator._desk.log, "keep_place", full)
+    state = talk.ask("go", place=1)
+    assert (state["refused"], state["place"]) == ("", 1)
     state = talk.act("accept")
     assert state["refused"] == ""
     assert state["said"]
     assert len(log.since()) == 1
+
+
+def test_stopped_right_after_the_act_was_written_one_comes_back_to_the_next(sit, log, monkeypatch):
+    talk = sit()
+    talk.ask("go", place=0)
+    first, write = talk.curator.current, log.write
+
+    def killed(*given, **named):
+        write(*given, **named)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(log, "write", killed)
+    with pytest.raises(KeyboardInterrupt):
+        talk.act("accept")
+    monkeypatch.undo()
+    assert [entry.act.component_id for entry in log.since()] == [first]
+    after = sit().curator
+    assert after.current is not None
+    assert after.current != first
+
+
+def test_who_was_at_the_end_comes_back_to_the_end(talk, sit):
+    talk.act("accept")
+    assert talk.act("accept")["component"] is None
+    assert sit().curator.current is None
 
 
 def test_all_images_out_can_still_be_marked(talk):
