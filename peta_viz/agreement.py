@@ -289,6 +289,25 @@ def flag_words(name: str) -> str:
     return f"{measure} above percentile {number} of {ranked}"
 
 
+def why_none_flagged(components: pd.DataFrame, name: str) -> str:
+    """Say why no component is flagged though some are contested, and what to do; else nothing.
+
+    Parameters
+    ----------
+    components
+        As `flag_components` returns them.
+    name
+        Of the flag's column.
+
+    """
+    if components[name].any() or not components["contested"].any():
+        return ""
+    return (
+        "the highest value is that of so many that none is above the threshold; the strategy "
+        "component_pruning:absolute=0 flags all that are contested"
+    )
+
+
 def flag_components(components: pd.DataFrame, *flags: Flag | FlagRule) -> pd.DataFrame:
     """Add one yes/no column per flag.
 

@@ -20,7 +20,7 @@ HEADLINE = "2 and more"
 ALIKE = 1e-3  # probabilities that differ by less are the same answer
 LEARNED_NOTHING = (
     "A model answers all components alike: it has learned nothing yet, and these figures say "
-    "nothing; train longer (epochs)."
+    "nothing; train longer, for more epochs."
 )
 FEW = 10  # fewer components have no interval worth telling
 SIZES: Mapping[str, Callable[["pd.Series[int]"], "pd.Series[bool]"]] = {

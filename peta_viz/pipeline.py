@@ -74,7 +74,10 @@ STAGES = (
     Stage(
         "04_experiments",
         "Experiments",
-        ("experiments.csv", "differences.csv", "flips.csv", "predictions.parquet"),
+        (
+            *("experiments.csv", "differences.csv", "flips.csv", "predictions.parquet"),
+            "experiment_notes.json",
+        ),
         reads_decisions=True,
     ),
     Stage("05_curation", "Curation", (), reads_decisions=True),
@@ -237,6 +240,25 @@ def _run_stage(
     running = out / "notebooks" / f"{stage.name}.running.ipynb"
     finished = out / "notebooks" / f"{stage.name}.ipynb"
     running.parent.mkdir(exist_ok=True)
+    _execute(stage, parameters, running)
+    _refuse_changed(stage, before, _states(given))
+    running.replace(finished)
+    notebook_to_html(finished, out / "reports" / f"{stage.name}.html", title=stage.title)
+    seconds = time.monotonic() - started
+    marker = {
+        "stamp": stamp,
+        "seconds": seconds,
+        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+        "peta_viz": peta_viz.__version__,
+        "parameters": parameters,
+        "source": _source_of(given),
+    }
+    write_text(_marker(out, stage), json.dumps(marker, indent=1))
+    return seconds
+
+
+def _execute(stage: Stage, parameters: Mapping[str, Any], running: Path) -> None:
+    """Execute a notebook into `running`; what goes wrong is told with the way out."""
     os.environ.setdefault("TQDM_MININTERVAL", "0.5")
     # Progress bars redraw a line, which only a terminal can show.
     streams: dict[str, Any] = {"stderr_file": sys.stderr}
@@ -245,6 +267,7 @@ def _run_stage(
         streams["stderr_file"] = OnlyLines(sys.stderr, EPOCH_LINE)
     if parameters.get("cnvrg"):
         streams["stdout_file"] = OnlyLines(sys.stdout)
+    so_far = f"The notebook as far as it got: {running}"
     try:
         papermill.execute_notebook(
             str(notebook_folder() / f"{stage.name}.ipynb"),
@@ -260,14 +283,12 @@ def _run_stage(
     except papermill.PapermillExecutionError as error:
         raise StageError(
             f"{stage.name} failed in this cell:\n\n{_indent(error.source)}\n\n"
-            f"{error.ename}: {error.evalue}\n\n"
-            f"The notebook as far as it got: {running}\n"
+            f"{error.ename}: {error.evalue}\n\n{so_far}\n"
             "Mend the cause and give the same command again: finished stages are kept."
         ) from None
     except DeadKernelError:
         raise StageError(
-            f"{stage.name} stopped: its kernel died (out of memory, perhaps).\n"
-            f"The notebook as far as it got: {running}\n"
+            f"{stage.name} stopped: its kernel died (out of memory, perhaps).\n{so_far}\n"
             "Give the same command again to carry on."
         ) from None
     except RuntimeError as error:  # what Jupyter says of a kernel that does not answer
@@ -275,20 +296,6 @@ def _run_stage(
             f"{stage.name} did not begin ({in_a_line(error)}): is the machine busy, or its clock "
             "set? Give the same command again."
         ) from error
-    _refuse_changed(stage, before, _states(given))
-    running.replace(finished)
-    notebook_to_html(finished, out / "reports" / f"{stage.name}.html", title=stage.title)
-    seconds = time.monotonic() - started
-    marker = {
-        "stamp": stamp,
-        "seconds": seconds,
-        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
-        "peta_viz": peta_viz.__version__,
-        "parameters": parameters,
-        "source": _source_of(given),
-    }
-    write_text(_marker(out, stage), json.dumps(marker, indent=1))
-    return seconds
 
 
 def _track(out: Path, parameters: Mapping[str, Any], index: Path) -> None:

@@ -9,11 +9,10 @@ import nbformat
 import pandas as pd
 from nbconvert import HTMLExporter
 
-from peta_viz.agreement import flag_words
+from peta_viz.agreement import flag_words, why_none_flagged
 from peta_viz.errors import InvalidDataError
 from peta_viz.evaluation import (
     FEW,
-    answers_alike,
     choose,
     difference_words,
     headline_words,
@@ -27,7 +26,8 @@ from peta_viz.quality.reading import LABEL_NOTES_FILE, WORST_PAGE, read_worst
 from peta_viz.stills import show_components
 from peta_viz.tracking import without_cnvrg
 
-NOTES_FILES = ("notes.json", LABEL_NOTES_FILE)
+EXPERIMENT_NOTES_FILE = "experiment_notes.json"
+NOTES_FILES = ("notes.json", LABEL_NOTES_FILE, EXPERIMENT_NOTES_FILE)
 _WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 _SHOWN = ["size", "contested", "disagreement"]
 _TEMPLATE = """
@@ -109,48 +109,14 @@ def write_index(
 
     """
     folder = Path(folder)
-    imageset = ImageSet.from_parquet(folder)
-    components = read_frame(folder / "components.parquet")
-    changes = read_frame(folder / "cleaning.parquet")
-    scores, differences = (
-        read_scores(folder / f"{name}.csv") for name in ("experiments", "differences")
-    )
-    flag = next(name for name in components.columns if name.startswith("is_bad_component_"))
-    ordered = components.sort_values("disagreement", ascending=False)
-    bad = ordered[ordered[flag]]
-    worst = bad if len(bad) else ordered[ordered["contested"]]
     truth = folder / "truth_scores.csv"
-    out = changes["label"] == ""
-    table = headline_words(scores).join(difference_words(differences)[["C − A"]])
-    said = {
-        one.experiment: f"trained on {one.trained_on}, judged on {one.judged_on}"
-        for one in scores.drop_duplicates("experiment").itertuples()
-    } | {"C − A": "what cleaning is worth"}
     page = (
         templates()
         .get_template("index.html.j2")
         .render(
             policy=POLICY,
-            imageset=imageset,
-            components=components,
-            multiple=components[components["size"] > 1],
-            unreadable=int((imageset.images["problem"] != "").sum()),
-            flag=flag.removeprefix("is_bad_component_"),
-            flag_words=flag_words(flag),
-            bad=bad,
-            pictures=show_components(imageset, worst[[*_SHOWN, flag]], most_components=6).html,
-            images_out=int(out.sum()),
-            labels_changed=int((~out).sum()),
-            steps=list(dict.fromkeys(changes["strategy"])),
-            table_columns=[(name, said.get(name, "")) for name in table.columns],
-            table_rows=[list(row) for row in table.itertuples()],
-            seeds=int(scores["seeds"].max()),
-            judged=int(choose(scores)["components"].max()),
-            few=FEW,
-            wrong=read_worst(folder),
-            worst_page=WORST_PAGE,
-            same=_same_training(folder),
-            blank=_says_nothing(folder),
+            **_labels_found(folder),
+            **_models_found(folder),
             truth=pd.read_csv(truth, index_col=["strategy", "level"])
             if parameters.get("truth") and truth.is_file()
             else None,
@@ -163,6 +129,63 @@ def write_index(
     return folder / "index.html"
 
 
+def _labels_found(folder: Path) -> dict[str, Any]:
+    """Collect what the page says of components, labels and cleaning."""
+    imageset = ImageSet.from_parquet(folder)
+    components = read_frame(folder / "components.parquet")
+    changes = read_frame(folder / "cleaning.parquet")
+    flag = next(name for name in components.columns if name.startswith("is_bad_component_"))
+    ordered = components.sort_values("disagreement", ascending=False)
+    bad = ordered[ordered[flag]]
+    worst = bad if len(bad) else ordered[ordered["contested"]]
+    out = changes["label"] == ""
+    wrong = read_worst(folder)
+    return {
+        "imageset": imageset,
+        "components": components,
+        "multiple": components[components["size"] > 1],
+        "unreadable": int((imageset.images["problem"] != "").sum()),
+        "flag": flag.removeprefix("is_bad_component_"),
+        "flag_words": flag_words(flag),
+        "why_none": why_none_flagged(components, flag),
+        "bad": bad,
+        "pictures": show_components(imageset, worst[[*_SHOWN, flag]], most_components=6).html,
+        "images_out": int(out.sum()),
+        "labels_changed": int((~out).sum()),
+        "steps": list(dict.fromkeys(changes["strategy"])),
+        "wrong": wrong,
+        "wrong_touched": 0 if wrong is None else _count_touched(wrong, changes),
+        "worst_page": WORST_PAGE,
+    }
+
+
+def _models_found(folder: Path) -> dict[str, Any]:
+    """Collect what the page says of the experiments."""
+    scores, differences = (
+        read_scores(folder / f"{name}.csv") for name in ("experiments", "differences")
+    )
+    table = headline_words(scores).join(difference_words(differences)[["C − A"]])
+    said = {
+        one.experiment: f"trained on {one.trained_on}, judged on {one.judged_on}"
+        for one in scores.drop_duplicates("experiment").itertuples()
+    } | {"C − A": "what cleaning is worth"}
+    return {
+        "table_columns": [(name, said.get(name, "")) for name in table.columns],
+        "table_rows": [list(row) for row in table.itertuples()],
+        "seeds": int(scores["seeds"].max()),
+        "judged": int(choose(scores)["components"].max()),
+        "few": FEW,
+        "same": _same_training(folder),
+    }
+
+
+def _count_touched(wrong: pd.DataFrame, changes: pd.DataFrame) -> int:
+    """Count the doubted labels that cleaning changed, or whose image it took out."""
+    out = wrong["image_id"].isin(changes.loc[changes["label"] == "", "image_id"])
+    cells = [pd.MultiIndex.from_frame(table[["image_id", "label"]]) for table in (wrong, changes)]
+    return int((out | cells[0].isin(cells[1])).sum())
+
+
 def _same_training(folder: Path) -> bool:
     """Tell whether the models of raw and of cleaned labels are the same."""
     file = folder / "training.csv"
@@ -173,17 +196,8 @@ def _same_training(folder: Path) -> bool:
     return losses[0].equals(losses[1])
 
 
-def _says_nothing(folder: Path) -> bool:
-    """Tell whether a model answers every component alike."""
-    file = folder / "predictions.parquet"
-    if not is_file(file):
-        return False
-    columns = ["trained_on", "seed", "label", "component_id", "probability"]
-    return answers_alike(read_frame(file, columns=columns))
-
-
 def read_notes(folder: str | Path) -> list[str]:
-    """Return the warnings that the stages left, of components and of labels."""
+    """Return the warnings that the stages left, of components, of labels and of models."""
     return [note for name in NOTES_FILES for note in _notes(Path(folder) / name)]
 
 

@@ -12,6 +12,7 @@ from peta_viz.agreement import (
     flag_grid,
     measure_components,
     tally_of,
+    why_none_flagged,
 )
 from peta_viz.errors import InvalidDataError
 
@@ -122,6 +123,12 @@ def test_a_flag_needs_more_than_nothing(table):
     assert not Flag("std", percentile=10, over="all")(table)[:3].any()
     assert not Flag("std", absolute=-1.0)(table)[:3].any()
     assert not Flag("std", percentile=80)(table.assign(contested=False)).any()
+
+
+def test_it_is_said_why_none_is_flagged_though_some_are_contested(table):
+    assert "absolute=0 flags all" in why_none_flagged(table.assign(bad=False), "bad")
+    assert why_none_flagged(table.assign(bad=table["contested"]), "bad") == ""
+    assert why_none_flagged(table.assign(bad=False, contested=False), "bad") == ""
 
 
 def test_the_threshold_itself_is_not_bad(table):

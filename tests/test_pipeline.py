@@ -18,11 +18,12 @@ from peta_viz.curation.acts import Ledger
 from peta_viz.curation.case import Case
 from peta_viz.curation.log import DecisionLog
 from peta_viz.errors import BusyError, DiskError, InvalidDataError, StageError
-from peta_viz.evaluation import LEARNED_NOTHING, headline, read_scores
+from peta_viz.evaluation import LEARNED_NOTHING, answers_alike, headline, read_scores
 from peta_viz.files import alone
 from peta_viz.imageset import ImageSet
 from peta_viz.peta import read_peta
 from peta_viz.pipeline import STAGES, finished_seconds, known_parameters, run_stages
+from peta_viz.report import EXPERIMENT_NOTES_FILE
 from peta_viz.sample import RELEASE
 from peta_viz.splitting import side_of
 from peta_viz.tracking import tracking_uri
@@ -73,10 +74,12 @@ def test_the_page_of_decisions_says_what_there_is_not_yet_and_what_to_decide(run
     assert "data:image/jpeg" in page
 
 
-def test_the_report_of_experiments_warns_where_the_front_page_does(run_folder):
-    report = (run_folder / "reports" / "04_experiments.html").read_text()
-    front = (run_folder / "index.html").read_text()
-    assert (LEARNED_NOTHING in report) is ("A model answers all components alike" in front)
+def test_models_that_learned_nothing_are_told_of_everywhere(run_folder):
+    said = pd.read_parquet(run_folder / "predictions.parquet")
+    expected = [LEARNED_NOTHING] if answers_alike(said) else []
+    assert json.loads((run_folder / EXPERIMENT_NOTES_FILE).read_text()) == expected
+    for page in (run_folder / "reports" / "04_experiments.html", run_folder / "index.html"):
+        assert (LEARNED_NOTHING in page.read_text()) is bool(expected)
 
 
 def test_train_and_validation_share_no_unit(run_folder):

@@ -1,7 +1,6 @@
 import shutil
 
 import nbformat
-import numpy as np
 import pandas as pd
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
@@ -91,19 +90,30 @@ def test_the_index_says_where_too_few_components_are_judged(run_folder, tmp_path
     same.to_csv(tmp_path / "run" / "training.csv", index=False)
     page = write_index(tmp_path / "run", parameters={}, seconds={}).read_text()
     assert "both are the same model, and C − A says nothing" in page
-    said = pd.read_parquet(tmp_path / "run" / "predictions.parquet")
-    said["probability"] = np.random.default_rng(0).random(len(said)).astype("float32")
-    said.to_parquet(tmp_path / "run" / "predictions.parquet", index=False)
-    again = write_index(tmp_path / "run", parameters={}, seconds={}).read_text()
-    assert "A model answers all components alike" not in again
-    said.loc[said["trained_on"] == "cleaned", "probability"] = np.float32(0.25)
-    said.to_parquet(tmp_path / "run" / "predictions.parquet", index=False)
-    again = write_index(tmp_path / "run", parameters={}, seconds={}).read_text()
-    assert "A model answers all components alike" in again
     assert "<code>--clean label_correction</code> turns the labels" in page
     assert "its 2 components of two and more images" in page
     assert "So few components tell nothing" in page
     assert "(of 2: too few)" in page
+
+
+def test_the_index_says_how_many_doubted_labels_cleaning_touched(run_folder, tmp_path):
+    worst = pd.read_csv(run_folder / "worst_labels.csv", dtype={"image_id": str})
+    changes = pd.read_parquet(run_folder / "cleaning.parquet")
+    out = set(changes.loc[changes["label"] == "", "image_id"])
+    touched = sum(one in out for one in worst["image_id"])
+    assert 0 < touched < len(worst)
+    page = (run_folder / "index.html").read_text()
+    assert f"</a>; cleaning touched {touched} of them" in page
+    shutil.copytree(run_folder, tmp_path / "run")
+    one = worst.iloc[0]
+    changed = pd.DataFrame([[1, "x", one.image_id, one.label, "yes", "no", ""]])
+    changed.columns = changes.columns
+    changed.to_parquet(tmp_path / "run" / "cleaning.parquet")
+    page = write_index(tmp_path / "run", parameters={}, seconds={}).read_text()
+    assert "</a>; cleaning touched 1 of them" in page
+    changed.assign(label=f"no {one.label}").to_parquet(tmp_path / "run" / "cleaning.parquet")
+    page = write_index(tmp_path / "run", parameters={}, seconds={}).read_text()
+    assert "</a>; cleaning touched none of them" in page
 
 
 def test_the_index_escapes_what_the_run_was_told(run_folder, tmp_path):

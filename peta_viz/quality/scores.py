@@ -142,14 +142,7 @@ class LabelQuality:
     @property
     def cautions(self) -> list[str]:
         """What to bear in mind: few near-copies, those that contradict, what is hardly a label."""
-        words = []
-        having = int((np.diff(self.copies.indptr) > 0).sum())
-        if having < _SCARCE * len(self.imageset):
-            words.append(
-                f"{having:,} of {counted(len(self.imageset), 'image')} have a near-copy: these "
-                "probabilities rest on other labels and looks alone, and are often too high. A "
-                "re-identification network (--reid) finds more near-copies of persons"
-            )
+        words = self._scarce_copies()
         asked = self.contradicting
         if len(asked):
             words.append(
@@ -163,6 +156,23 @@ class LabelQuality:
             "label of what they show? If not, leave that column out"
             for name, differing in self._differing_everywhere.items()
         ]
+
+    def _scarce_copies(self) -> list[str]:
+        having, total = int((np.diff(self.copies.indptr) > 0).sum()), len(self.imageset)
+        if having >= _SCARCE * total:
+            return []
+        words = f"{having:,} of {counted(total, 'image')} have a near-copy"
+        uncertain = "probabilities rest on other labels and looks alone, and are often too high"
+        sizes = self._counts.sizes
+        grouped = int(sizes[sizes > 1].sum())
+        if grouped < _SCARCE * total:
+            more = "A re-identification network (--reid) finds more near-copies of persons"
+            return [f"{words}: these {uncertain}. {more}"]
+        words += (
+            f" that likely shows the same, though {grouped:,} are in components of two and more"
+        )
+        joined = "by their labels these join different things. Raise the threshold; until then"
+        return [f"{words}: {joined} {uncertain}"]
 
     @cached_property
     def contradicting(self) -> Rows:

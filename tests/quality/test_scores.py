@@ -353,7 +353,19 @@ def test_where_hardly_any_image_has_a_near_copy_it_is_said(planted):
     assert label_quality(imageset, vectors).cautions == []
     alone = label_quality(image_set(imageset.labels.to_numpy(), np.arange(len(imageset))))
     (caution,) = alone.cautions
-    assert caution.startswith(f"0 of {len(imageset)} images have a near-copy")
+    assert caution.startswith(f"0 of {len(imageset)} images have a near-copy: these probabilities")
+
+
+def test_where_components_join_different_things_that_is_said_of_the_near_copies(planted):
+    imageset, _, vectors = planted
+    quality = label_quality(imageset, vectors)
+    doubted = replace(quality, pairs=quality.pairs.assign(same=0.1))
+    caution = doubted.cautions[0]
+    sizes = imageset.images["component_id"].value_counts()
+    assert caution.startswith(f"0 of {len(imageset)} images have a near-copy that likely shows")
+    assert f"though {sizes[sizes > 1].sum():,} are in components of two and more" in caution
+    assert "Raise the threshold" in caution
+    assert "re-identification" not in caution
 
 
 def test_the_context_is_told_where_no_copy_is():
