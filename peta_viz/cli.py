@@ -6,15 +6,14 @@ import shlex
 import shutil
 import sys
 import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from peta_viz.errors import InvalidDataError, PetaVizError
+from peta_viz.errors import InvalidDataError, PetaVizError, reworded
 from peta_viz.rules import shown
 from peta_viz.words import counted
 
@@ -234,7 +233,7 @@ def run(
     from peta_viz.sources import check_images  # noqa: PLC0415
 
     refuse_file(out, "--out")
-    with _in_options():
+    with reworded(_in_options):
         check_parameters(parameters)
     if parameters["root"] is None and parameters["table"] is None:
         from peta_viz.sample import TRUTH, is_drawn, make_sample  # noqa: PLC0415
@@ -244,7 +243,7 @@ def run(
         typer.echo(f"no table and no folder: {what}", err=True)
         parameters["root"] = str(make_sample(folder))
         parameters["truth"] = str(folder / TRUTH)
-    with _in_options():
+    with reworded(_in_options):
         parameters |= _with_columns(parameters)
         check_images(**{name: parameters[name] for name in _SOURCE})
     try:
@@ -384,7 +383,7 @@ def audit(
     refuse_file(folder, "--out")
     labels, classes = _names(label_columns) or None, _names(class_columns) or None
     lines: list[str] = []
-    with _in_options():
+    with reworded(_in_options):
         if threshold is not None:
             check_threshold(threshold)
         imageset = read_source(
@@ -553,22 +552,14 @@ def main() -> None:
         sys.exit(1)
 
 
-@contextmanager
-def _in_options() -> Iterator[None]:
+def _in_options(problem: str) -> str:
     """Say what is wrong with a source in the names of the command's options."""
-
-    def spelt(text: str) -> str:
-        text = re.sub(r"^strategies\b", "--clean", text)
-        text = re.sub(
-            r"^(missing|threshold|neighbours|backend|targets|epochs|seeds) must", r"--\1 must", text
-        )
-        text = re.sub(r"\b(\w+)=…", lambda found: _OPTIONS.get(found[1], found[0]), text)
-        return text.replace('missing="unknown"', "--missing unknown")
-
-    try:
-        yield
-    except InvalidDataError as error:
-        raise InvalidDataError(error.what, list(map(spelt, error.problems))) from error
+    problem = re.sub(r"^strategies\b", "--clean", problem)
+    problem = re.sub(
+        r"^(missing|threshold|neighbours|backend|targets|epochs|seeds) must", r"--\1 must", problem
+    )
+    problem = re.sub(r"\b(\w+)=…", lambda found: _OPTIONS.get(found[1], found[0]), problem)
+    return problem.replace('missing="unknown"', "--missing unknown")
 
 
 def _with_columns(parameters: dict[str, Any]) -> dict[str, Any]:

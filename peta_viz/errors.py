@@ -1,6 +1,7 @@
 """The errors peta-viz raises: each says what was expected, what came, and what to do."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 _SHOWN = 12
@@ -29,6 +30,15 @@ class InvalidDataError(PetaVizError):
         more = len(self.problems) - _SHOWN
         rest = f"\n  … and {more} more" if more > 0 else ""
         super().__init__(f"{what} cannot be used:{shown}{rest}")
+
+
+@contextmanager
+def reworded(say: Callable[[str], str]) -> Iterator[None]:
+    """Tell what cannot be used in the words of whoever asked: `say` is given each problem."""
+    try:
+        yield
+    except InvalidDataError as error:
+        raise InvalidDataError(error.what, list(map(say, error.problems))) from error
 
 
 class FileProblemError(PetaVizError):

@@ -1,15 +1,14 @@
 """Where images and labels come from: a PETA release, folders by class, or the user's own table."""
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import pandas as pd
 
 from peta_viz.columns import fill_columns, image_columns, lookalikes
-from peta_viz.errors import InvalidDataError, in_a_line
+from peta_viz.errors import InvalidDataError, in_a_line, reworded
 from peta_viz.files import is_file, is_folder
 from peta_viz.images import EXTENSIONS, header_problem
 from peta_viz.imageset import ImageSet
@@ -74,7 +73,7 @@ def read_images(
         imageset = read_folder(root)
         return imageset, peta_summary(root) if is_release(root) else _label_summary(imageset)
     assert table is not None
-    with _in_own_names():
+    with reworded(_in_own_names):
         path_column, label_columns, class_columns = columns_of(
             table, path_column, label_columns, class_columns, (person_column, subset_column)
         )
@@ -91,17 +90,9 @@ def read_images(
     return imageset, _label_summary(imageset)
 
 
-@contextmanager
-def _in_own_names() -> Iterator[None]:
+def _in_own_names(problem: str) -> str:
     """Say what is wrong with a table in the names of the parameters of `read_images`."""
-    try:
-        yield
-    except InvalidDataError as error:
-        own = [
-            re.sub(r"\b(\w+)(?==…)", lambda at: _NAMES.get(at[1], at[1]), one)
-            for one in error.problems
-        ]
-        raise InvalidDataError(error.what, own) from error
+    return re.sub(r"\b(\w+)(?==…)", lambda found: _NAMES.get(found[1], found[1]), problem)
 
 
 def _label_summary(imageset: ImageSet) -> pd.DataFrame:
