@@ -19,7 +19,7 @@ from peta_viz.evaluation import (
     read_scores,
 )
 from peta_viz.files import is_file, write_text
-from peta_viz.imageset import ImageSet
+from peta_viz.imageset import Head, ImageSet
 from peta_viz.markup import POLICY, templates
 from peta_viz.parquet import read_frame
 from peta_viz.quality.reading import LABEL_NOTES_FILE, WORST_PAGE, read_worst
@@ -154,7 +154,7 @@ def _labels_found(folder: Path) -> dict[str, Any]:
         "labels_changed": int((~out).sum()),
         "steps": list(dict.fromkeys(changes["strategy"])),
         "wrong": wrong,
-        "wrong_touched": 0 if wrong is None else _count_touched(wrong, changes),
+        "wrong_touched": 0 if wrong is None else _count_touched(wrong, changes, imageset.heads),
         "worst_page": WORST_PAGE,
     }
 
@@ -179,10 +179,13 @@ def _models_found(folder: Path) -> dict[str, Any]:
     }
 
 
-def _count_touched(wrong: pd.DataFrame, changes: pd.DataFrame) -> int:
+def _count_touched(wrong: pd.DataFrame, changes: pd.DataFrame, heads: Sequence[Head]) -> int:
     """Count the doubted labels that cleaning changed, or whose image it took out."""
+    # A doubted class is listed by the name of its head, and changed label by label.
+    listed = {label: h.name for h in heads if h.kind == "exclusive" for label in h.labels}
     out = wrong["image_id"].isin(changes.loc[changes["label"] == "", "image_id"])
-    cells = [pd.MultiIndex.from_frame(table[["image_id", "label"]]) for table in (wrong, changes)]
+    changed = changes[["image_id", "label"]].replace({"label": listed})
+    cells = [pd.MultiIndex.from_frame(table) for table in (wrong[["image_id", "label"]], changed)]
     return int((out | cells[0].isin(cells[1])).sum())
 
 

@@ -7,6 +7,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 
 from peta_viz.errors import InvalidDataError
 from peta_viz.evaluation import difference_words, headline_words, read_scores
+from peta_viz.imageset import ImageSet
 from peta_viz.markup import POLICY
 from peta_viz.report import notebook_to_html, read_notes, write_index
 
@@ -105,13 +106,16 @@ def test_the_index_says_how_many_doubted_labels_cleaning_touched(run_folder, tmp
     page = (run_folder / "index.html").read_text()
     assert f"</a>; cleaning touched {touched} of them" in page
     shutil.copytree(run_folder, tmp_path / "run")
-    one = worst.iloc[0]
-    changed = pd.DataFrame([[1, "x", one.image_id, one.label, "yes", "no", ""]])
-    changed.columns = changes.columns
-    changed.to_parquet(tmp_path / "run" / "cleaning.parquet")
-    page = write_index(tmp_path / "run", parameters={}, seconds={}).read_text()
-    assert "</a>; cleaning touched 1 of them" in page
-    changed.assign(label=f"no {one.label}").to_parquet(tmp_path / "run" / "cleaning.parquet")
+    classes = {h.name: h for h in ImageSet.from_parquet(run_folder).heads if h.kind == "exclusive"}
+    is_class = worst["label"].isin(classes)
+    for one in (worst[is_class].iloc[0], worst[~is_class].iloc[0]):  # age; a label of its own
+        label = classes[one.label].labels[0] if one.label in classes else one.label
+        changed = pd.DataFrame([[1, "x", one.image_id, label, "yes", "no", ""]])
+        changed.columns = changes.columns
+        changed.to_parquet(tmp_path / "run" / "cleaning.parquet")
+        page = write_index(tmp_path / "run", parameters={}, seconds={}).read_text()
+        assert "</a>; cleaning touched 1 of them" in page
+    changed.assign(label=f"no {label}").to_parquet(tmp_path / "run" / "cleaning.parquet")
     page = write_index(tmp_path / "run", parameters={}, seconds={}).read_text()
     assert "</a>; cleaning touched none of them" in page
 
